@@ -1,0 +1,95 @@
+"""Files that are never half-written, and fingerprints of what they hold."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from emotune.errors import InputError
+
+__all__ = ["fingerprint", "fingerprint_of_file", "read_json", "replacing", "write_json", "write_text"]
+
+
+@contextlib.contextmanager
+def replacing(path: Path | str) -> Iterator[Path]:
+    """Give a path beside `path` to write to; on success sync it and put it in the place of `path`.
+
+    The temporary name keeps the suffix (Keras chooses its format by it). When the block raises,
+    the old file stays as it was and nothing is left beside it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    beside = Path(name)
+    try:
+        yield beside
+        # mkstemp makes files that only the owner reads; a result should be as readable as any other file.
+        mask = os.umask(0)
+        os.umask(mask)
+        beside.chmod(0o666 & ~mask)
+        with beside.open("rb+") as file:
+            os.fsync(file.fileno())
+        beside.replace(path)
+        _sync_folder(path.parent)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    # A rename is on disk only once its folder is; Windows has no handle of a folder to sync.
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Write `text` as UTF-8 to `path`, whole or not at all."""
+    with replacing(path) as beside:
+        beside.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path | str, content: Any) -> None:
+    """Write `content` as indented JSON to `path`, whole or not at all.
+
+    Raises:
+        ValueError: if `content` holds NaN or Inf, which JSON has no words for.
+    """
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path | str, *, remedy: str) -> Any:
+    """Read a JSON file; `remedy` says how to make it anew.
+
+    Raises:
+        InputError: if the file is missing, unreadable or damaged.
+    """
+    path = Path(path)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"Expected a JSON file at {path}, but there is none. {remedy}") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"Expected a JSON file at {path}, but it is damaged ({error}). {remedy}") from error
+
+
+def fingerprint(content: Any) -> str:
+    """A short, stable name (16 hex digits) of plain JSON values, whatever their order in dicts."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def fingerprint_of_file(path: Path | str) -> str:
+    """A short, stable name (16 hex digits) of a file's content."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]

@@ -1,0 +1,82 @@
+"""The nouns of the first room: a `Recording`, and a set of them that is read one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotune.errors import InputError
+
+__all__ = ["Recording", "RecordingSet"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recording:
+    """One uninterrupted stretch of EEG with one label: a trial, a film clip, a condition.
+
+    Attributes:
+        samples_uv: microvolts, `(n_channels, n_times)`, float32, each channel centred in float64 before the cast.
+        sampling_rate_hz: samples a second.
+        channel_names: one name a row of `samples_uv`, as the file has them.
+        subject: who was recorded.
+        label: index into the set's `class_names`; None where it is not known (prediction).
+        session: which sitting of the person; empty where there is one.
+        trial: which stretch of the sitting, unique within (subject, session).
+        stimulus: what was shown, the same name for every person who saw it; empty where not known.
+        source: the file or generator that it came from, for messages.
+    """
+
+    samples_uv: NDArray[np.float32]
+    sampling_rate_hz: float
+    channel_names: tuple[str, ...]
+    subject: str = ""
+    label: int | None = None
+    session: str = ""
+    trial: str = ""
+    stimulus: str = ""
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        shape = self.samples_uv.shape
+        if len(shape) != 2 or shape[0] != len(self.channel_names):
+            raise InputError(
+                f"`samples_uv` must be (n_channels, n_times) with one row for each of the "
+                f"{len(self.channel_names)} channel names. Received: shape {shape} from {self.source or 'memory'}."
+            )
+        if not self.sampling_rate_hz > 0:
+            raise InputError(
+                f"`sampling_rate_hz` must be above 0. Received: {self.sampling_rate_hz} from {self.source or 'memory'}."
+            )
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.samples_uv.shape[1] / self.sampling_rate_hz
+
+
+class RecordingSet(Protocol):
+    """Recordings that belong together, read lazily: iterating yields them one at a time.
+
+    Attributes:
+        name: what the user called it, such as `simulated` or `manifest:PATH`.
+        class_names: the emotion (or state) of each label index.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Number of recordings, known without reading the samples."""
+        ...
+
+    def __iter__(self) -> Iterator[Recording]:
+        """Read and yield the recordings in a fixed order."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Changes whenever a recording, a label or a group would; needs no decoding of samples."""
+        ...
