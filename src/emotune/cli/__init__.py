@@ -1,1 +1,1 @@
-
+"""The commands, and the constants that they go by."""

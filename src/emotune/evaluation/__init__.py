@@ -1,1 +1,1 @@
-
+"""Splits that do not leak, the audit that checks them, and scores with their uncertainty."""

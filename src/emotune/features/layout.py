@@ -11,13 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["BANDS_HZ", "CHANNELS", "FEATURE_NAMES", "STANDARD", "WHOLE_HEAD", "Layout", "standard_layout"]
+from emotune.recordings.channels import CHANNELS
 
-# DEAP's Geneva order; MNE's `biosemi32` and DEAP's raw files use another.
-CHANNELS = tuple(
-    "Fp1 AF3 F3 F7 FC5 FC1 C3 T7 CP5 CP1 P3 P7 PO3 O1 Oz Pz "
-    "Fp2 AF4 Fz F4 F8 FC6 FC2 Cz C4 T8 CP6 CP2 P4 P8 PO4 O2".split()
-)
+__all__ = ["BANDS_HZ", "CHANNELS", "FEATURE_NAMES", "STANDARD", "WHOLE_HEAD", "Layout", "standard_layout"]
 
 # Half-open [low, high): a bin belongs to one band only.
 BANDS_HZ: Mapping[str, tuple[float, float]] = {

@@ -1,1 +1,1 @@
-
+"""From a finished model to the emotion of a new recording."""

@@ -1,1 +1,1 @@
-
+"""What a user reads: tables and pages."""

@@ -1,1 +1,1 @@
-
+"""The search: a space, methods that propose, workers that train."""

@@ -1,0 +1,38 @@
+# Each target sets up what it needs; a second run finds it there. Without make: see "Without make" in README.md.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: tune test lint types floors unit clean
+
+# The main job on simulated recordings, with a budget for a first look.
+tune: .venv/.ready
+	$(BIN)/python run_hyperparameter_tuning.py --method optuna --max-trials 12 --data simulated
+
+test: lint types floors unit
+
+lint: .venv/.ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/.ready-dev
+	$(BIN)/mypy
+
+floors: .venv/.ready-dev
+	PYTHONPATH=src $(BIN)/lint-imports --no-cache
+
+unit: .venv/.ready-dev
+	$(BIN)/python -m pytest
+
+.venv/.ready: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "emotune needs Python 3.11 or newer; $(PYTHON) is older. Run: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	@touch $@
+
+.venv/.ready-dev: .venv/.ready requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
+	@touch $@
+
+# Results in models/ stay: they are the user's.
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .hypothesis build dist src/*.egg-info

@@ -1,0 +1,24 @@
+"""The console command: `emotune`, the same as `python -m emotune`."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Sequence
+
+from emotune import __version__
+from emotune.cli import predict
+from emotune.cli.command import run_command
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; gives the exit code."""
+    parser = ArgumentParser(prog="emotune", description="Use models that emotune has trained.")
+    parser.add_argument("--version", action="version", version=f"emotune {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    predicting = commands.add_parser("predict", help="the emotion in a recording, from a trained Bundle")
+    predict.add_arguments(predicting)
+    predicting.set_defaults(run=predict.run)
+    arguments = parser.parse_args(argv)
+    return run_command(arguments.run, arguments)

@@ -1,0 +1,284 @@
+"""What the constants of src/config.py are: their types, and which hyperparameter each one stands for.
+
+The table at the end is the only place that pairs constants with hyperparameters; it is read in both
+directions: `hyperparameters_of` for the retrain, `constants_of` for the winner of a search. A list stands for
+one hyperparameter a layer (`CNN_FILTERS` for `cnn_filters_0`, `cnn_filters_1`, …), its length for their count.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from emotune.errors import InputError
+
+__all__ = ["CONSTANTS", "EXTRA", "Constant", "checked", "constants_of", "hyperparameters_of"]
+
+EXTRA = "EXTRA_HYPERPARAMETERS"
+
+# A list of layers longer than this comes from a damaged file, not from a search.
+_MOST_LAYERS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """One constant of src/config.py.
+
+    Attributes:
+        name: as it is written there.
+        expected: what it may hold, in words.
+        check: gives the value as its plain type; raises ValueError or TypeError for any other.
+        example: a value that fits, for messages and for what neither the search nor the user has named.
+        hyperparameter: the name that `build_model` asks for; empty for settings of the run.
+        counted_by: for a list, the hyperparameter that holds its length.
+        switched_by: for a number, the boolean hyperparameter that is False where the number is 0.
+    """
+
+    name: str
+    expected: str
+    check: Callable[[Any], Any]
+    example: Any
+    hyperparameter: str = ""
+    counted_by: str = ""
+    switched_by: str = ""
+
+
+def checked(constant: Constant, value: object, *, where: str) -> Any:
+    """`value` as the plain type of `constant`; `where` names its source in the message.
+
+    Raises:
+        InputError: if it is something else.
+    """
+    try:
+        return constant.check(value)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"`{constant.name}` must be {constant.expected}. Received: {value!r} from {where}. "
+            f"Write for example {constant.name} = {constant.example!r}."
+        ) from None
+
+
+def hyperparameters_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Constants -> the hyperparameters that they stand for, ready for `Replay`.
+
+    Args:
+        values: constant name -> checked value.
+
+    Raises:
+        InputError: if lists that describe the same layers differ in length, or `EXTRA_HYPERPARAMETERS` repeats
+            a name that a constant stands for.
+    """
+    result: dict[str, Any] = {}
+    counted: dict[str, Constant] = {}
+    for constant in _TUNED:
+        value = values[constant.name]
+        if constant.counted_by:
+            first = counted.setdefault(constant.counted_by, constant)
+            if len(value) != len(values[first.name]):
+                raise InputError(
+                    f"`{first.name}` and `{constant.name}` must have one value a layer each, so equally many. "
+                    f"Received: {values[first.name]!r} and {value!r}. Lengthen the shorter list, or shorten the "
+                    "longer."
+                )
+            result[constant.counted_by] = len(value)
+            result.update({f"{constant.hyperparameter}_{i}": item for i, item in enumerate(value)})
+        elif constant.switched_by:
+            result[constant.switched_by] = value > 0
+            if value > 0:
+                result[constant.hyperparameter] = value
+        else:
+            result[constant.hyperparameter] = value
+    twice = sorted(set(result) & set(values[EXTRA]))
+    if twice:
+        raise InputError(
+            f"`{EXTRA}` must hold only hyperparameters that no other constant stands for. "
+            f"Received: {', '.join(twice)}. Remove them there, and edit their own constants."
+        )
+    return {**result, **values[EXTRA]}
+
+
+def constants_of(hyperparameters: Mapping[str, Any], current: Mapping[str, Any], *, where: str) -> dict[str, Any]:
+    """A configuration's hyperparameters -> the constants that stand for them.
+
+    What the hyperparameters do not name (a rate of a layer that was not there) keeps its current value, and
+    what no constant stands for goes to `EXTRA_HYPERPARAMETERS`: `hyperparameters_of` gives back each of them.
+
+    Args:
+        hyperparameters: name -> plain value, such as a search's winner.
+        current: constant name -> checked value, as configured now.
+        where: names the source of the hyperparameters in messages.
+
+    Raises:
+        InputError: if a value is not of its constant's type.
+    """
+    left = dict(hyperparameters)
+    result: dict[str, Any] = {}
+    for constant in _TUNED:
+        name, now = constant.hyperparameter, current[constant.name]
+        if constant.counted_by:
+            count = _n_layers(hyperparameters, constant, len(now), where)
+            known = [*now, *[now[-1] if now else constant.example[-1]] * count]
+            value: Any = [left.pop(f"{name}_{i}", known[i]) for i in range(count)]
+        elif constant.switched_by and not hyperparameters.get(constant.switched_by, name in left or now > 0):
+            value = 0
+        else:
+            value = left.pop(name, (now or constant.example) if constant.switched_by else now)
+        result[constant.name] = checked(constant, value, where=where)
+    for constant in _TUNED:
+        left.pop(constant.counted_by, None)
+        left.pop(constant.switched_by, None)
+    named = hyperparameters_of({**result, EXTRA: {}})
+    kept = {name: value for name, value in current[EXTRA].items() if name not in named}
+    result[EXTRA] = checked(_BY_NAME[EXTRA], {**kept, **left}, where=where)
+    back = hyperparameters_of(result)
+    lost = [name for name, value in hyperparameters.items() if name not in back or back[name] != value]
+    if lost:
+        raise InputError(
+            f"Hyperparameter `{lost[0]}` does not go with the others. Received: {hyperparameters[lost[0]]!r} from "
+            f"{where}. Search again, or mend it there."
+        )
+    return result
+
+
+def _n_layers(hyperparameters: Mapping[str, Any], constant: Constant, n_now: int, where: str) -> int:
+    """How many layers the hyperparameters describe; as many as now where they say nothing about it."""
+    alike = [other.hyperparameter for other in _TUNED if other.counted_by == constant.counted_by]
+    if constant.counted_by in hyperparameters:
+        count = hyperparameters[constant.counted_by]
+        if type(count) is not int or not 0 <= count <= _MOST_LAYERS:
+            raise InputError(
+                f"Hyperparameter `{constant.counted_by}` must be a whole number from 0 to {_MOST_LAYERS}. "
+                f"Received: {count!r} from {where}. Search again, or mend it there."
+            )
+        return count
+    # A user's own space may have a fixed number of layers, which nobody asks for by name.
+    n_named = 0
+    while any(f"{name}_{n_named}" in hyperparameters for name in alike):
+        n_named += 1
+    return n_named or n_now
+
+
+def _whole(low: int) -> Callable[[Any], int]:
+    def check(value: Any) -> int:
+        # bool is a kind of int in Python, but True layers are a slip of the pen.
+        if type(value) is not int or value < low:
+            raise ValueError
+        return value
+
+    return check
+
+
+def _number(*, low: float = 0.0, above: bool = False, below: float = math.inf) -> Callable[[Any], float]:
+    def check(value: Any) -> float:
+        if type(value) not in (int, float) or not low <= value < below or (above and value == low):
+            raise ValueError
+        return float(value)
+
+    return check
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str or not value.strip():
+        raise ValueError
+    return value
+
+
+def _list_of(check: Callable[[Any], Any]) -> Callable[[Any], list[Any]]:
+    def check_all(value: Any) -> list[Any]:
+        if type(value) not in (list, tuple):
+            raise ValueError
+        return [check(item) for item in value]
+
+    return check_all
+
+
+def _bands(value: Any) -> dict[str, tuple[float, float]]:
+    if type(value) is not dict or not value:
+        raise ValueError
+    bands: dict[str, tuple[float, float]] = {}
+    for name, edges in value.items():
+        low, high = map(_number(above=True), edges)
+        if not low < high:
+            raise ValueError
+        bands[_text(name)] = (low, high)
+    return bands
+
+
+def _channels(value: Any) -> list[str]:
+    names: list[str] = _list_of(_text)(value)
+    if not names or len({name.casefold() for name in names}) != len(names):
+        raise ValueError
+    return names
+
+
+def _labels(value: Any) -> dict[int, str]:
+    if type(value) is not dict or any(type(key) is not int for key in value):
+        raise ValueError
+    labels = {key: _text(value[key]) for key in sorted(value)}
+    if list(labels) != list(range(len(labels))) or len(labels) < 2 or len(set(labels.values())) != len(labels):
+        raise ValueError
+    return labels
+
+
+def _extra(value: Any) -> dict[str, Any]:
+    if type(value) is not dict:
+        raise ValueError
+    for item in value.values():
+        if type(item) not in (bool, int, float, str) or (type(item) is float and not math.isfinite(item)):
+            raise ValueError
+    return {_text(name): item for name, item in value.items()}
+
+
+_A_RATE = "a number from 0 to below 1"
+_rate = _number(below=1.0)
+
+
+def _tuned(name: str, expected: str, check: Callable[[Any], Any], example: Any, hyperparameter: str) -> Constant:
+    return Constant(name, expected, check, example, hyperparameter)
+
+
+def _a_layer(name: str, each: str, check: Callable[[Any], Any], example: Any, of: str, counted_by: str) -> Constant:
+    expected = f"a list with {each} a layer (empty for no layer)"
+    return Constant(name, expected, _list_of(check), [example], of, counted_by=counted_by)
+
+
+# In the order that values are printed in.
+CONSTANTS = (
+    Constant("DATA", "a text: `simulated`, `manifest:PATH.csv` or `FILE.npz`", _text, "simulated"),
+    Constant("METRIC", "the name of a metric", _text, "balanced_accuracy"),
+    Constant("SEED", "a whole number from 0", _whole(0), 0),
+    Constant("EMOTION_LABELS", "a dict from 0, 1, 2 … to different names", _labels, {0: "calm", 1: "tense"}),
+    Constant("CHANNELS", "a list of different channel names", _channels, ["Fp1", "Fp2"]),
+    Constant("BANDS_HZ", "a dict from names to (low, high) in Hz", _bands, {"alpha": (8.0, 14.0)}),
+    Constant("WINDOW_S", "a number above 0", _number(above=True), 4.0),
+    Constant("WINDOW_OVERLAP", _A_RATE, _rate, 0.0),
+    Constant("REFERENCE", "`average` or `none`", _text, "average"),
+    Constant("N_STEPS", "a whole number from 1", _whole(1), 1),
+    Constant("EPOCHS", "a whole number from 1", _whole(1), 50),
+    Constant("PATIENCE", "a whole number from 1", _whole(1), 10),
+    Constant("MODELS_DIR", "a folder's path", _text, "models"),
+    _tuned("LEARNING_RATE", "a number above 0", _number(above=True), 0.001, "learning_rate"),
+    _tuned("OPTIMIZER", "a text", _text, "adam", "optimizer"),
+    _tuned("BATCH_SIZE", "a whole number from 1", _whole(1), 32, "batch_size"),
+    _tuned("VECTOR_ENTRY", "a text", _text, "electrodes", "vector_entry"),
+    _tuned("INPUT_DROPOUT", _A_RATE, _rate, 0.0, "input_dropout"),
+    _a_layer("CNN_FILTERS", "a whole number above 0", _whole(1), 64, "cnn_filters", "cnn_blocks"),
+    _a_layer("KERNEL_SIZES", "a whole number above 0", _whole(1), 3, "kernel_size", "cnn_blocks"),
+    _a_layer("POOLING", "a text", _text, "max", "pooling", "cnn_blocks"),
+    _a_layer("POOL_SIZES", "a whole number above 0", _whole(1), 2, "pool_size", "cnn_blocks"),
+    _a_layer("CNN_DROPOUTS", _A_RATE, _rate, 0.2, "cnn_dropout", "cnn_blocks"),
+    Constant("LSTM_UNITS", "a whole number (0 for no LSTM)", _whole(0), 64, "lstm_units", switched_by="use_lstm"),
+    _tuned("LSTM_DROPOUT", _A_RATE, _rate, 0.2, "lstm_dropout"),
+    _a_layer("DENSE_UNITS", "a whole number above 0", _whole(1), 128, "dense_units", "dense_layers"),
+    _a_layer("DENSE_DROPOUTS", _A_RATE, _rate, 0.3, "dense_dropout", "dense_layers"),
+    _tuned("L2", "a number from 0", _number(), 0.0001, "l2"),
+    _tuned("WEIGHT_DECAY", "a number from 0", _number(), 0.0001, "weight_decay"),
+    _tuned("LABEL_SMOOTHING", _A_RATE, _rate, 0.0, "label_smoothing"),
+    _tuned("CLASS_BALANCE", "a text", _text, "weights", "class_balance"),
+    Constant(EXTRA, "a dict from names to numbers, texts or booleans", _extra, {"activation": "relu"}),
+)
+_TUNED = tuple(constant for constant in CONSTANTS if constant.hyperparameter)
+_BY_NAME = MappingProxyType({constant.name: constant for constant in CONSTANTS})

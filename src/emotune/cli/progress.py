@@ -1,0 +1,118 @@
+"""What a search shows while it runs: a live line on a terminal, plain lines everywhere else."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Any
+
+from emotune.evaluation.metrics import Metric
+from emotune.search.trials import Trial, best_of
+
+__all__ = ["Progress", "duration"]
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: 8 s, 3 min, 1 h 20 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+class Progress:
+    """Prints each trial as it ends, with the best so far and the time left; an `emotune.search.loop.Observer`.
+
+    Args:
+        metric: which the scores are of.
+        total: trials that the study shall have.
+        earlier: trials that the study already has.
+        first_guess_s: how long all of the rest may take, before any trial has been timed.
+        quiet: print nothing.
+    """
+
+    def __init__(
+        self, metric: Metric, total: int, earlier: list[Trial], first_guess_s: float, *, quiet: bool = False
+    ) -> None:
+        self._metric, self._total, self._quiet = metric, total, quiet
+        self._trials = {trial.number: trial for trial in earlier}
+        self._earlier = len(earlier)
+        self._guess_s = first_guess_s
+        self._begun = time.monotonic()
+        self._running: set[int] = set()
+        self._said = ""
+        self._live: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> Progress:
+        if not self._quiet and sys.stdout.isatty():
+            from rich import progress
+
+            self._live = progress.Progress(
+                progress.TextColumn("{task.description}"),
+                progress.BarColumn(),
+                progress.MofNCompleteColumn(),
+                progress.TextColumn("{task.fields[left]}"),
+                transient=True,
+            )
+            self._task = self._live.add_task("searching", total=self._total, completed=self._earlier, left=self._left())
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def started(self, number: int) -> None:
+        """A trial was given to a worker."""
+        self._running.add(number)
+        self._said = ""
+        self._draw()
+
+    def ended(self, trial: Trial) -> None:
+        """Print the trial's line."""
+        self._running.discard(trial.number)
+        self._trials[trial.number] = trial
+        best = best_of(self._trials.values(), maximise=self._metric.maximise)
+        if trial.state == "failed":
+            what = f"failed: {trial.reason}"
+        else:
+            what = f"{self._metric.name} {trial.score:.3f}, {len(trial.scores)} epochs, {trial.state}"
+        line = f"trial {trial.number:>3}: {what}, {trial.seconds:.1f} s"
+        if best is not None:
+            line += f"   best {best.score:.3f} (trial {best.number})"
+        self._print(line if self._live is not None else f"{line}   {self._left()}")
+        self._draw()
+
+    def waiting(self, why: str) -> None:
+        """Say once why nothing is running."""
+        if why != self._said:
+            self._said = why
+            self._print(f"waiting: {why}")
+
+    def _left(self) -> str:
+        left = max(0, self._total - len(self._trials))
+        own = len(self._trials) - self._earlier
+        if left == 0:
+            return "finishing"
+        if own < 2:
+            return f"about {duration(self._guess_s)} left"
+        return f"about {duration((time.monotonic() - self._begun) / own * left)} left"
+
+    def _draw(self) -> None:
+        if self._live is not None:
+            running = ", ".join(str(number) for number in sorted(self._running)) or "none"
+            self._live.update(
+                self._task, completed=len(self._trials), left=self._left(), description=f"running: {running}"
+            )
+
+    def _print(self, line: str) -> None:
+        if self._quiet:
+            return
+        if self._live is not None:
+            self._live.console.print(line, highlight=False, markup=False)
+        else:
+            print(line, flush=True)

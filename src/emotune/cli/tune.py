@@ -1,0 +1,271 @@
+"""The main job: `run_hyperparameter_tuning.py` searches for the best hyperparameters."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emotune.cli.command import INTERRUPTED, add_output_arguments, run_command
+from emotune.search.methods import METHODS
+
+if TYPE_CHECKING:
+    from emotune.cli.configuration import Configuration
+    from emotune.search.trials import Trial
+    from emotune.studies.preparation import Prepared
+    from emotune.studies.tuning import Tuning
+
+__all__ = ["main"]
+
+DEFAULT_TRIALS = 20
+
+_EXAMPLES = """\
+examples:
+  python run_hyperparameter_tuning.py --method optuna --max-trials 50
+      search on the DATA of src/config.py until the study has 50 trials; run it again to go on
+  python run_hyperparameter_tuning.py --method optuna --data manifest:recordings.csv
+      search on your own recordings (columns file,subject,label)
+  python run_hyperparameter_tuning.py --method keras-tuner --tuning-algorithm hyperband --max-trials 50
+  python run_hyperparameter_tuning.py --apply
+      write the winner of the last search into src/config.py
+"""
+
+
+def main(argv: Sequence[str] | None = None, *, root: Path) -> int:
+    """Run the command; `root` is the folder that holds src/ and models/. Gives the exit code."""
+    arguments = _parser().parse_args(argv)
+    arguments.root = root
+    arguments.given = list(sys.argv[1:] if argv is None else argv)
+    return run_command(_tune, arguments)
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        description="Search for the best hyperparameters of an EEG emotion model, on people kept apart.",
+        epilog=_EXAMPLES,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    about = "; ".join(f"{name}: {entry.about}" for name, entry in METHODS.items())
+    algorithms = "; ".join(f"{name}: {', '.join(entry.algorithms)}" for name, entry in METHODS.items())
+    search = parser.add_argument_group("search")
+    search.add_argument(
+        "--method", choices=list(METHODS), default="keras-tuner", help=f"{about} (default: keras-tuner)"
+    )
+    search.add_argument("--tuning-algorithm", metavar="NAME", help=f"{algorithms} (default: the first of each)")
+    total = search.add_mutually_exclusive_group()
+    total.add_argument(
+        "--max-trials", type=_positive, metavar="N", help=f"trials of the study in all (default: {DEFAULT_TRIALS})"
+    )
+    total.add_argument("--add-trials", type=_positive, metavar="N", help="trials to add to what the study has")
+    search.add_argument("--metric", metavar="NAME", help="what is optimised (default: METRIC of src/config.py)")
+    search.add_argument("--epochs", type=_positive, metavar="N", help="most epochs of a trial (default: EPOCHS)")
+    search.add_argument("--patience", type=_positive, metavar="N", help="epochs without gain (default: PATIENCE)")
+    search.add_argument("--seed", type=int, metavar="N", help="of the split and the search (default: SEED)")
+    search.add_argument("--workers", type=_positive, metavar="N", help="processes that train (default: the cores)")
+    study = parser.add_argument_group("study")
+    study.add_argument("--study", metavar="NAME", default="", help="a name of your own for the study")
+    study.add_argument("--fresh", action="store_true", help="put the study of that name aside and start anew")
+    study.add_argument("--apply", action="store_true", help="write the winner into src/config.py; alone: do only that")
+    data = parser.add_argument_group("data")
+    source = data.add_mutually_exclusive_group()
+    source.add_argument(
+        "--data", metavar="SPEC", help="simulated, manifest:PATH.csv or FILE.npz (default: DATA of src/config.py)"
+    )
+    source.add_argument("--use-dummy-data", action="store_true", help="the same as --data simulated")
+    data.add_argument("--models-dir", metavar="DIR", help="where results go (default: MODELS_DIR of src/config.py)")
+    add_output_arguments(parser)
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+_positive.__name__ = "whole number from 1"  # argparse puts it into "invalid ... value"
+
+
+def _tune(arguments: Namespace) -> int:
+    from emotune.cli.configuration import read_configuration
+
+    configuration = read_configuration(arguments.root / "src" / "config.py").overridden(
+        {
+            "DATA": "simulated" if arguments.use_dummy_data else arguments.data,
+            "METRIC": arguments.metric,
+            "EPOCHS": arguments.epochs,
+            "PATIENCE": arguments.patience,
+            "SEED": arguments.seed,
+            "MODELS_DIR": arguments.models_dir,
+        }
+    )
+    models = arguments.root / configuration.models_dir
+    best_path = models / "best_hyperparameters.json"
+    # The option alone, with whatever only says where and how loud: nothing to search for.
+    only_apply = arguments.apply and not _asks_for_a_search(arguments)
+    if not only_apply:
+        code = _search(arguments, configuration, models, best_path)
+        if code:
+            return code
+    if arguments.apply:
+        _apply(arguments, best_path)
+    return 0
+
+
+def _asks_for_a_search(arguments: Namespace) -> bool:
+    quiet = {"apply", "models_dir", "quiet", "verbose", "root", "given"}
+    defaults = vars(_parser().parse_args([]))
+    return any(getattr(arguments, name) != value for name, value in defaults.items() if name not in quiet)
+
+
+def _search(arguments: Namespace, configuration: Configuration, models: Path, best_path: Path) -> int:
+    from emotune.search.workers import warm_up
+
+    # TensorFlow is imported in the background while the data is read.
+    warm_up()
+    from emotune.cli.progress import Progress, duration
+    from emotune.evaluation.metrics import metric_named
+    from emotune.features.store import cache_folder
+    from emotune.search.presence import n_cores
+    from emotune.studies.tuning import Tuning, TuningSettings, first_guess_s
+
+    metric = metric_named(configuration.metric)
+    prepared = load(configuration, arguments)
+    workers = arguments.workers or n_cores()
+    total = None if arguments.add_trials else arguments.max_trials or DEFAULT_TRIALS
+    tuning = Tuning(
+        TuningSettings(
+            method=arguments.method,
+            algorithm=arguments.tuning_algorithm or "",
+            metric=metric,
+            total=total,
+            add=arguments.add_trials or 0,
+            epochs=configuration.epochs,
+            patience=configuration.patience,
+            seed=configuration.seed,
+            workers=workers,
+            hypermodel=arguments.root / "src" / "hyperparameter_tuner.py",
+            folder=models / "tuning",
+            slots=cache_folder() / "slots",
+            study=arguments.study,
+            fresh=arguments.fresh,
+        ),
+        prepared,
+    )
+    try:
+        earlier = tuning.method.trials()
+        left = max(0, tuning.method.total - len(earlier))
+        guess = first_guess_s(len(prepared.split.train), configuration.epochs, left, min(workers, n_cores()))
+        if not arguments.quiet:
+            has = f", {len(earlier)} of them done" if earlier else ""
+            print(
+                f"Study {tuning.study}: {arguments.method}/{tuning.algorithm}, {tuning.method.total} trials{has}; "
+                f"{workers} workers; a first guess: {duration(guess)}."
+            )
+        progress = Progress(metric, tuning.method.total, earlier, guess, quiet=arguments.quiet)
+        interrupted = False
+        try:
+            with progress:
+                result = tuning.run(progress)
+            trials, interrupted = result.trials, result.interrupted
+        except KeyboardInterrupt:
+            trials, interrupted = tuning.method.trials(), True
+        command = shlex.join(["python", "run_hyperparameter_tuning.py", *arguments.given])
+        if interrupted and not any(trial.state == "complete" for trial in trials):
+            print("Interrupted before a trial was complete. The same command goes on from here.", file=sys.stderr)
+            return INTERRUPTED
+        best = tuning.save_best(best_path, trials, command)
+        _report(tuning, trials, best, best_path, prepared)
+        if interrupted:
+            print("Interrupted; the best so far is saved. The same command goes on from here.", file=sys.stderr)
+            return INTERRUPTED
+        return 0
+    finally:
+        tuning.method.close()
+
+
+def load(configuration: Configuration, arguments: Namespace) -> Prepared:
+    """Read the data of a run, and say what it is and what the checks found."""
+    from emotune.studies.preparation import prepare
+
+    prepared = prepare(
+        configuration.data,
+        configuration.feature_settings,
+        n_steps=configuration.n_steps,
+        seed=configuration.seed,
+        class_names=configuration.class_names,
+    )
+    if not arguments.quiet:
+        describe(prepared, verbose=arguments.verbose)
+    return prepared
+
+
+def describe(prepared: Prepared, *, verbose: bool) -> None:
+    """Print what the data is and what the checks found."""
+    dataset, split = prepared.dataset, prepared.split
+    shape = " × ".join(str(length) for length in dataset.inputs.shape[1:])
+    people = {name: len(names) for name, names in split.people.items()}
+    print(
+        f"Data {dataset.name}: {len(dataset)} windows of {shape} values, classes {', '.join(dataset.class_names)}; "
+        f"the largest class has {prepared.majority:.1%}."
+    )
+    print(
+        f"Split by {split.protocol}: {len(split.train)} windows to train, {len(split.validation)} to validate, "
+        f"{len(split.test)} kept for the test"
+        + (
+            f" ({people['train']}, {people['validation']} and {people['test']} people)."
+            if any(people.values())
+            else "."
+        )
+    )
+    for finding in prepared.findings:
+        if finding.severity == "warning" or verbose:
+            print(f"{finding.severity}: {finding}")
+
+
+def _report(tuning: Tuning, trials: list[Trial], best: Trial, best_path: Path, prepared: Prepared) -> None:
+    from emotune.report.tables import print_table
+
+    metric = tuning.settings.metric
+    default = next((trial for trial in trials if trial.number == 0), None)
+    known = default.hyperparameters if default is not None else {}
+    states = [sum(trial.state == state for trial in trials) for state in ("complete", "pruned", "failed")]
+    print(f"\n{len(trials)} trials: {states[0]} complete, {states[1]} pruned, {states[2]} failed.")
+    print_table(
+        ("hyperparameter", "default", "best"),
+        [(name, known.get(name, "-"), _short(value)) for name, value in best.hyperparameters.items()],
+        title=f"Best: trial {best.number}, {metric.name} {best.score:.3f} on the validation part",
+    )
+    if best.number == 0:
+        print("No trial did better than the default configuration.")
+    elif default is not None and default.score is not None:
+        print(f"The default configuration (trial 0) has {default.score:.3f} there.")
+    print(
+        f"The winner was chosen on these {len(prepared.split.validation)} windows, so {best.score:.3f} flatters it; "
+        "the test part has not been opened."
+    )
+    print(f"Written: {best_path}")
+    print(
+        "Next: python run_hyperparameter_tuning.py --apply   (writes the winner into src/config.py)\n"
+        "      python src/train_emotion_model.py             (trains it and measures it once on the test part)"
+    )
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _apply(arguments: Namespace, best_path: Path) -> None:
+    from emotune.cli.config_edit import apply_to_config
+    from emotune.search.trials import read_best
+
+    path = arguments.root / "src" / "config.py"
+    changes = apply_to_config(path, read_best(best_path).hyperparameters)
+    for change in changes:
+        print(f"src/config.py: {change}")
+    if not changes:
+        print("src/config.py holds the winner already.")

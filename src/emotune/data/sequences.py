@@ -1,0 +1,33 @@
+"""Windows in a row: samples of several consecutive windows of one trial, for networks that look at time."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["consecutive_rows"]
+
+
+def consecutive_rows(
+    trials: NDArray[np.str_], starts_s: NDArray[np.float64], n_steps: int, hop_s: float
+) -> NDArray[np.int64]:
+    """Rows of each sequence, `(n_sequences, n_steps)`: consecutive, within a trial, no row in two sequences.
+
+    Args:
+        trials: `(n,)`, one name a trial, unique over the whole set.
+        starts_s: `(n,)`, start of each window in its recording.
+        n_steps: windows a sequence; what is left at the end of a trial is not used.
+        hop_s: seconds from one window's start to the next one's; a gap ends a sequence.
+    """
+    n = len(trials)
+    rows = np.arange(n)
+    if n == 0:
+        return np.zeros((0, n_steps), dtype=np.int64)
+    # Windows start on whole samples, so a hop may differ from the nominal one by a little.
+    gap = np.abs(np.diff(starts_s) - hop_s) > 0.25 * hop_s
+    begins = np.concatenate([[True], (trials[1:] != trials[:-1]) | gap])
+    position = rows - np.maximum.accumulate(np.where(begins, rows, 0))
+    run = np.cumsum(begins) - 1
+    length = np.bincount(run)[run]
+    used = rows[position < length - length % n_steps]
+    return np.asarray(used.reshape(-1, n_steps), dtype=np.int64)

@@ -1,0 +1,246 @@
+"""The audit before training: does anything in one part give away another part's labels?
+
+Each check is a function of the dataset and the split that yields findings; `CHECKS` is the one list of them.
+An error stops the run (`findings.refuse_errors`), a warning travels with the score, a note is only said.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotune.data.dataset import Dataset
+from emotune.evaluation.grouping import class_counts, group_is_known, natural_order
+from emotune.evaluation.significance import MIN_PEOPLE
+from emotune.evaluation.splits import OWN_PARTS, Split
+from emotune.findings import Finding
+
+__all__ = ["CHECKS", "audit"]
+
+# What no two parts may share.
+HELD_APART: Mapping[str, tuple[str, ...]] = {
+    "subject": ("subject", "trial"),
+    "trial": ("trial",),
+    OWN_PARTS: ("subject", "trial"),
+}
+
+SINGULAR = {"subject": "person", "trial": "trial"}
+
+
+def audit(dataset: Dataset, split: Split) -> list[Finding]:
+    """What is wrong, doubtful or worth knowing about this split of this dataset, in the order of `CHECKS`.
+
+    The dataset's own findings (`dataset.findings`) are not repeated.
+
+    Raises:
+        InputError: if some rows have a group name and others have none.
+    """
+    return [finding for check in CHECKS for finding in check(dataset, split)]
+
+
+def _rows(dataset: Dataset, split: Split) -> Iterator[Finding]:
+    empty = [part for part, rows in split.parts.items() if len(rows) == 0]
+    if empty:
+        yield Finding(
+            "empty-part",
+            "error",
+            f"Expected rows of {dataset.name} in each part. Received: none in {_listed(empty)}.",
+            "Correct the parts.",
+        )
+    for first, second in combinations(split.parts, 2):
+        shared = np.intersect1d(split.parts[first], split.parts[second])
+        if len(shared):
+            yield Finding(
+                "rows-in-two-parts",
+                "error",
+                f"Expected each row of {dataset.name} in one part. Received: {len(shared)} in both {first} "
+                f"and {second}, such as row {shared[0]}.",
+                "Correct the parts.",
+            )
+
+
+def _groups_apart(dataset: Dataset, split: Split) -> Iterator[Finding]:
+    for first, second in combinations(split.parts, 2):
+        choosing = (first, second) == ("train", "validation")
+        protocol = split.validation_protocol if choosing else split.protocol
+        # Own parts of one person cannot be apart in people: they are held to the rule of trials.
+        alone = protocol == OWN_PARTS and _n_people(dataset) == 1
+        for column in HELD_APART["trial" if alone else protocol]:
+            if group_is_known(dataset, column):
+                shared = _shared(dataset, split, column, first, second)
+                if shared:
+                    yield _straddling(column, shared, first, second)
+
+
+def _straddling(column: str, shared: Sequence[str], first: str, second: str) -> Finding:
+    consequence = {
+        "subject": "The score would be that of people already known.",
+        "trial": "Windows of one trial are nearly alike, and share samples where they overlap: the score "
+        "would be that of rows already seen.",
+    }
+    group = SINGULAR[column]
+    return Finding(
+        f"{group}-in-two-parts",
+        "error",
+        f"Expected no {group} in both {first} and {second}. Received: {_listed(shared)}. {consequence[column]}",
+        f"Move each {group} into one part, or leave the parts out: they are then divided by person.",
+    )
+
+
+def _identical_rows(dataset: Dataset, split: Split) -> Iterator[Finding]:
+    # Adding zero makes -0.0 the same bytes as 0.0.
+    values = np.ascontiguousarray(dataset.inputs.reshape(len(dataset), -1)) + np.float32(0.0)
+    digests = {
+        part: [hashlib.blake2b(values[row].tobytes(), digest_size=16).digest() for row in rows]
+        for part, rows in split.parts.items()
+    }
+    for first, second in combinations(split.parts, 2):
+        common = set(digests[first]) & set(digests[second])
+        if not common:
+            continue
+        copies = {part: split.parts[part][[digest in common for digest in digests[part]]] for part in (first, second)}
+        yield Finding(
+            "identical-rows",
+            "error",
+            f"Expected no row twice. Received: {len(copies[second])} rows of {second} that are also in {first}: "
+            f"{_owners(dataset, copies[second])} in {second}, {_owners(dataset, copies[first])} in {first}.",
+            "If these are one person under two names, give them one name; else remove the copies.",
+        )
+
+
+def _classes(dataset: Dataset, split: Split) -> Iterator[Finding]:
+    counts = np.bincount(dataset.targets, minlength=dataset.n_classes)
+    present = np.flatnonzero(counts)
+    if len(present) < 2:
+        yield Finding(
+            "one-class",
+            "error",
+            f"Expected rows of at least 2 classes in {dataset.name}. Received: "
+            f"{_listed([dataset.class_names[index] for index in present]) or 'no rows'} alone.",
+            "Add recordings of another class.",
+        )
+        return
+    absent = [name for index, name in enumerate(dataset.class_names) if not counts[index]]
+    if absent:
+        yield Finding(
+            "class-without-rows",
+            "warning",
+            f"Expected rows of each class in {dataset.name}. Received: none of {_listed(absent)}.",
+            "Add recordings of it, or leave it out of the classes: it can be neither learned nor measured.",
+        )
+    for part, rows in split.parts.items():
+        missing = np.setdiff1d(present, dataset.targets[rows])
+        if len(missing):
+            training = part == "train"
+            yield Finding(
+                "class-missing",
+                "error" if training else "warning",
+                f"Expected rows of each class in {part}. Received: none of "
+                f"{_listed([dataset.class_names[index] for index in missing])}. "
+                + ("It could never be answered." if training else "The score says nothing about it."),
+                "Add people (or trials) of this class, or try another seed.",
+            )
+
+
+def _person_is_label(dataset: Dataset, split: Split) -> Iterator[Finding]:
+    if _n_people(dataset) < 2 or len(np.unique(dataset.targets)) < 2:
+        return
+    counts = class_counts(dataset.groups["subject"], dataset.targets)
+    single = [name for name, row in counts.items() if np.count_nonzero(row) == 1]
+    if len(single) == len(counts):
+        recognised = bool(_shared(dataset, split, "subject", "train", "test"))
+        yield Finding(
+            "person-is-label",
+            "error" if recognised else "warning",
+            "Expected people with rows of more than one class. Received: one class a person, so that "
+            "whatever tells people apart looks like emotion"
+            + (", and the test people are known from training." if recognised else "."),
+            "Split by person." if recognised else "Record each person in several classes, or say so with the score.",
+        )
+
+
+def _people(dataset: Dataset, split: Split) -> Iterator[Finding]:
+    subjects, n_people = dataset.groups["subject"], _n_people(dataset)
+    if n_people < 2 and not group_is_known(dataset, "trial"):
+        yield Finding(
+            "parts-not-checked",
+            "warning",
+            f"Expected a subject or trial for each row of {dataset.name}. Received: parts without them, so "
+            "that nobody can tell whether they share people or recordings; if they do, every score of theirs is "
+            "too high, often by tens of points.",
+            "Give `subject` (and `trial`) and the parts are checked; do not report a score without.",
+        )
+    elif n_people == 0:
+        yield Finding(
+            "people-not-known",
+            "warning",
+            f"Expected a subject for each row of {dataset.name}. Received: trials alone, so that the parts "
+            "may share people: the score may not hold for people never seen.",
+            "Give `subject`.",
+        )
+    if n_people == 1:
+        yield Finding(
+            "one-person",
+            "note",
+            "All rows are of one person: the score holds for new trials of this person alone.",
+            "Record more people for a model that works for others.",
+        )
+    elif n_people > 1 and _shared(dataset, split, "subject", "train", "test"):
+        yield Finding(
+            "same-people",
+            "warning",
+            "Training and test hold the same people: the score holds for new trials of people already known.",
+            "Split by person for a score that holds for people never seen.",
+        )
+    elif n_people > 1 and (n_tested := len(np.unique(subjects[split.test]))) < MIN_PEOPLE:
+        yield Finding(
+            "few-people",
+            "note",
+            f"Expected at least {MIN_PEOPLE} people in the test part, for an interval over people. "
+            f"Received: {n_tested}; the interval will be undefined.",
+            "Measure over several splits, or record more people.",
+        )
+    if split.validation_protocol != split.protocol:
+        yield Finding(
+            "validation-on-known-person",
+            "warning",
+            "Expected at least 3 people. Received: 2, so that validation is on other trials of the training "
+            "person: its scores flatter, and what is chosen by them fits this person.",
+            "Record a third person.",
+        )
+
+
+# Cheap and fatal ones first: `refuse_errors` shows the first error.
+CHECKS: tuple[Callable[[Dataset, Split], Iterator[Finding]], ...] = (
+    _rows,
+    _classes,
+    _groups_apart,
+    _identical_rows,
+    _person_is_label,
+    _people,
+)
+
+
+def _n_people(dataset: Dataset) -> int:
+    """Number of people; 0 where they are not known."""
+    return len(np.unique(dataset.groups["subject"])) if group_is_known(dataset, "subject") else 0
+
+
+def _shared(dataset: Dataset, split: Split, column: str, first: str, second: str) -> list[str]:
+    names: NDArray[np.str_] = dataset.groups[column]
+    return natural_order(np.intersect1d(names[split.parts[first]], names[split.parts[second]]))
+
+
+def _owners(dataset: Dataset, rows: NDArray[np.int64]) -> str:
+    if group_is_known(dataset, "subject"):
+        return _listed(natural_order(dataset.groups["subject"][rows]))
+    return "row " + _listed([str(row) for row in rows])
+
+
+def _listed(names: Sequence[str], most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -1,0 +1,106 @@
+"""What extraction says about caps and powers, and how the findings of many recordings become few."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotune.features.layout import STANDARD
+from emotune.features.montage import ChannelMap
+from emotune.findings import Finding
+
+__all__ = ["merged_findings", "montage_findings", "power_findings"]
+
+
+def montage_findings(montage: ChannelMap, reference: str) -> list[Finding]:
+    """What a cap and its reference mean for the vector: interpolated and dropped channels, a layout of its own."""
+    findings = []
+    layout, missing = montage.layout, montage.interpolated
+    if missing:
+        findings.append(
+            Finding(
+                "interpolated-channels",
+                # More than half of the first block would be estimates of the other half.
+                "warning" if 2 * len(missing) > layout.n_channels else "note",
+                f"{len(missing)} of the {layout.n_channels} channels were not recorded and are interpolated: "
+                f"{', '.join(missing)}.",
+            )
+        )
+    if layout.channels != STANDARD.channels:
+        findings.append(
+            Finding(
+                "own-layout",
+                "warning",
+                f"The cap has too few of the {STANDARD.n_channels} channels to interpolate the rest. "
+                f"Its vector has a layout of its own: {', '.join(layout.channels)} "
+                f"({layout.n_features} values).",
+                "A model trained on it fits recordings of the same cap only.",
+            )
+        )
+    if reference == "average" and layout.n_channels < 3:
+        findings.append(
+            Finding(
+                "recorded-reference",
+                "note",
+                f"An average over {layout.n_channels} channels is no reference; the recorded one stays.",
+            )
+        )
+    if montage.dropped:
+        findings.append(
+            Finding(
+                "dropped-channels",
+                "note",
+                f"{len(montage.dropped)} recorded channels are not used: {', '.join(montage.dropped)}.",
+            )
+        )
+    return findings
+
+
+def power_findings(
+    values: NDArray[np.float32], floor: NDArray[np.float32], montage: ChannelMap, place: str
+) -> list[Finding]:
+    """Windows whose power is that of a flat channel: values (n_windows, n_features), floor (n_bands,)."""
+    layout = montage.layout
+    entropies = values[:, : layout.n_channels * layout.n_bands].reshape(-1, layout.n_channels, layout.n_bands)
+    silent = entropies <= floor + 1e-4
+    if not silent.any():
+        return []
+    channels = [name for i, name in enumerate(layout.channels) if silent[:, i].any()]
+    bands = [name for i, (name, _, _) in enumerate(layout.bands_hz) if silent[:, :, i].any()]
+    n_silent = np.count_nonzero(silent.any(axis=(1, 2)))
+    return [
+        Finding(
+            "power-floor",
+            "warning",
+            f"{place}: {n_silent} of {len(values)} windows have no measurable power in {', '.join(bands)} "
+            f"at {', '.join(channels)}; it counts as the floor.",
+            "Look for a disconnected stretch, a unit other than µV, or a band that was filtered out.",
+        )
+    ]
+
+
+# Of findings that differ only in their numbers and places, as many are shown.
+_SHOWN = 3
+
+
+def merged_findings(of_recordings: Sequence[Sequence[Finding]]) -> tuple[Finding, ...]:
+    """Each thing once, with the number of recordings that it was found in; of one kind at most three."""
+    counts = Counter(finding for findings in of_recordings for finding in dict.fromkeys(findings))
+    kinds: dict[tuple[str, str], list[Finding]] = {}
+    for finding in counts:
+        kinds.setdefault((finding.name, finding.severity), []).append(finding)
+    merged = []
+    for findings in kinds.values():
+        for finding in findings[:_SHOWN]:
+            n = counts[finding]
+            where = f" (in {'all ' if n == len(of_recordings) else ''}{n} recordings)." if n > 1 else ""
+            merged.append(replace(finding, message=finding.message.rstrip(".") + where if where else finding.message))
+        if rest := findings[_SHOWN:]:
+            n = sum(counts[finding] for finding in rest)
+            more = "1 more recording" if n == 1 else f"{n} more recordings"
+            merged.append(replace(rest[0], message=f"The check `{rest[0].name}` found the like in {more}."))
+    return tuple(merged)

@@ -1,0 +1,203 @@
+"""Any cap onto the channels of a layout: names normalised, extras dropped, missing channels interpolated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotune.errors import InputError
+from emotune.features.layout import ASYMMETRY_PAIRS, BANDS_HZ, CHANNELS, Layout, standard_layout
+
+__all__ = ["MIN_STANDARD_CHANNELS", "REFERENCES", "ChannelMap", "fit_montage", "normalise_name"]
+
+# With fewer of the 32, interpolation would invent a head: 32 channels of rank 4 from a Muse.
+MIN_STANDARD_CHANNELS = 8
+
+REFERENCES = ("average", "none")
+
+# The names of the 10-20 system of 1958 that today's have replaced.
+_OLD_NAMES = {"T3": "T7", "T4": "T8", "T5": "P7", "T6": "P8"}
+
+# What amplifiers and exporters write before and behind a name. Only references that are no channel of a
+# bipolar montage count as endings: `Fp1-F7` is the difference of two channels and must not pass for Fp1.
+_BEGINNING = re.compile(r"^(?:EEG|POL|RAW)[\s._:\-]*", re.IGNORECASE)
+_ENDING = re.compile(
+    r"[\s._:\-/]+(?:REF|LE|RE|AR|AV|AVE|AVG|CAR|CLE|NLE|ORG|G\d|[AM][12](?:[+\-/]?[AM][12])?)$", re.IGNORECASE
+)
+_POSITION = re.compile(r"^([A-Z]+?)(Z|\d{1,2})(H?)$")
+_ROWS = {
+    row.upper(): row
+    for row in "Fp AFp AF AFF F FFT FFC FT FC FTT FCC T C TTP CCP TP CP TPP CPP P PPO PO POO O OI I".split()
+}
+
+# BioSemi's caps of 128 and more call their channels A1 ... D32, where C3 lies elsewhere than the C3 of the
+# 10-20 system: names that only they have.
+_LETTERED = {"B1", "D1"}
+
+# MNE's electrode positions on the Colin27 head, known as `standard_1005` before MNE 1.13.
+_TEMPLATE = "colin27_1005"
+
+# Homologues whose difference in alpha power is called frontal; left of the midline is odd.
+_FRONTAL_ROWS = ("Fp", "AFp", "AF", "AFF", "F")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChannelMap:
+    """How the channels of a cap become those of a layout: `samples_of_layout = matrix @ samples_of_cap`.
+
+    Attributes:
+        layout: the channels that come out, with their bands and pairs.
+        matrix: `(layout.n_channels, n_channels_in)`, float32, read-only: selection, order, interpolation and
+            reference in one. A column of a dropped channel is zero.
+        interpolated: channels of the layout that the cap does not have, in the layout's order.
+        dropped: channels of the cap that have no part in the result, by the names that came.
+    """
+
+    layout: Layout
+    matrix: NDArray[np.float32]
+    interpolated: tuple[str, ...]
+    dropped: tuple[str, ...]
+
+
+def normalise_name(name: str) -> str:
+    """The 10-05 name of a channel: `EEG FP1-REF`, `fp1`, `Fp1..` -> `Fp1`; `T3` -> `T7`.
+
+    A name that is no 10-05 position comes back without its decoration; whether a cap can use it,
+    `fit_montage` says.
+    """
+    bare = _ENDING.sub("", _BEGINNING.sub("", name.strip())).strip(" ._:-")
+    position = _POSITION.match(bare.upper())
+    if position is None or position[1] not in _ROWS:
+        return bare
+    row, place, half = position.groups()
+    canonical = _ROWS[row] + place.lower() + half.lower()
+    return _OLD_NAMES.get(canonical, canonical)
+
+
+def fit_montage(
+    channel_names: Iterable[str],
+    bands_hz: Mapping[str, tuple[float, float]] = BANDS_HZ,
+    *,
+    reference: str = "average",
+) -> ChannelMap:
+    """Map the channels of a cap onto the 32, or onto a layout of its own where it has fewer than 8 of them.
+
+    Missing channels are interpolated by spherical splines (Perrin et al. 1989) from all channels with a known
+    10-05 position, also from those that the 32 do not have: more of the head is a better estimate. Ear and
+    mastoid electrodes (A1, A2, M1, M2) are references rather than scalp, and are dropped. Of a name that
+    comes twice the first is kept.
+
+    Args:
+        channel_names: as the file has them, in the order of the samples.
+        bands_hz: (low, high) of each band, by name.
+        reference: `average` subtracts the mean over the layout's channels, so that features do not depend on
+            the reference of the recording (with fewer than three channels, where that would leave zeros or
+            copies, the recorded reference stays); `none` leaves the recorded one.
+
+    Raises:
+        InputError: if no channel has a 10-05 name, or the reference is not known.
+
+    References:
+        Perrin, Pernier, Bertrand and Echallier (1989), Spherical splines for scalp potential and current
+        density mapping.
+    """
+    if reference not in REFERENCES:
+        raise InputError(f"`reference` must be one of {', '.join(REFERENCES)}. Received: {reference!r}.")
+    bands = tuple((name, float(low), float(high)) for name, (low, high) in bands_hz.items())
+    return _fit(tuple(channel_names), bands, reference)
+
+
+@lru_cache(maxsize=64)
+def _fit(channel_names: tuple[str, ...], bands_hz: tuple[tuple[str, float, float], ...], reference: str) -> ChannelMap:
+    rows = _rows_of_known(channel_names)
+    if sum(name in rows for name in CHANNELS) >= MIN_STANDARD_CHANNELS:
+        layout = standard_layout({name: (low, high) for name, low, high in bands_hz})
+    else:
+        layout = Layout(tuple(rows), bands_hz, _frontal_pairs(tuple(rows)))
+    missing = tuple(name for name in layout.channels if name not in rows)
+
+    matrix = np.zeros((layout.n_channels, len(channel_names)))
+    for i, channel in enumerate(layout.channels):
+        if channel in rows:
+            matrix[i, rows[channel]] = 1.0
+    if missing:
+        estimated = [layout.channels.index(name) for name in missing]
+        matrix[np.ix_(estimated, list(rows.values()))] = _interpolation(tuple(rows), missing)
+    dropped = tuple(name for name, column in zip(channel_names, matrix.T, strict=True) if not column.any())
+    if reference == "average" and layout.n_channels > 2:
+        matrix -= matrix.mean(axis=0)
+    matrix32 = matrix.astype(np.float32)
+    matrix32.setflags(write=False)
+    return ChannelMap(layout, matrix32, missing, dropped)
+
+
+def _rows_of_known(channel_names: tuple[str, ...]) -> dict[str, int]:
+    """The row of each channel with a known position, by its 10-05 name.
+
+    Front to back whatever the order in the file, so that two recordings of one cap give one layout and the
+    same interpolation to the last bit.
+    """
+    rows: dict[str, int] = {}
+    for row, name in enumerate(map(normalise_name, channel_names)):
+        rows.setdefault(name, row)
+    # A cap that has all 32 needs no position, and so not the second that it takes to load MNE.
+    known = CHANNELS if all(name in rows for name in CHANNELS) else _known_names()
+    rows = {} if rows.keys() >= _LETTERED else {name: rows[name] for name in known if name in rows}
+    if not rows:
+        raise InputError(
+            f"Expected channels with names of the 10-20 system, such as Fp1, Cz or O2. "
+            f"Received: {_listed(channel_names)}. Rename the channels of the recording."
+        )
+    return rows
+
+
+@lru_cache(maxsize=1)
+def _known_names() -> tuple[str, ...]:
+    """Every 10-05 scalp electrode whose position MNE knows, front to back, under today's names only."""
+    import mne
+
+    every: list[str] = mne.channels.make_standard_montage(_TEMPLATE).ch_names
+    return tuple(name for name in every if name not in {*_OLD_NAMES, "A1", "A2", "M1", "M2"})
+
+
+@lru_cache(maxsize=64)
+def _interpolation(goods: tuple[str, ...], missing: tuple[str, ...]) -> NDArray[np.float64]:
+    """Weights of the good channels for each missing one, `(n_missing, n_goods)`, read off MNE.
+
+    The identity goes through MNE's interpolation, one unit sample a good channel; what comes out in the
+    missing channels are the weights.
+    """
+    import mne
+
+    identity = np.vstack([np.eye(len(goods)), np.zeros((len(missing), len(goods)))])
+    with mne.use_log_level("error"):
+        raw = mne.io.RawArray(identity, mne.create_info([*goods, *missing], sfreq=100.0, ch_types="eeg"))
+        raw.set_montage(_TEMPLATE)
+        raw.info["bads"] = list(missing)
+        raw.interpolate_bads(reset_bads=False)
+        weights: NDArray[np.float64] = raw.get_data(picks=list(missing))
+    return weights
+
+
+def _frontal_pairs(channels: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """The (right, left) homologues among the frontal channels: those of the 32 first, then front to back."""
+    pairs = []
+    for left in channels:
+        position = _POSITION.match(left.upper())
+        if position is None or _ROWS[position[1]] not in _FRONTAL_ROWS or not position[2].isdigit():
+            continue
+        right = f"{_ROWS[position[1]]}{int(position[2]) + 1}{position[3].lower()}"
+        if int(position[2]) % 2 == 1 and right in channels:
+            pairs.append((right, left))
+    known = [pair for pair in ASYMMETRY_PAIRS if pair in pairs]
+    return (*known, *(pair for pair in pairs if pair not in known))
+
+
+def _listed(names: tuple[str, ...], limit: int = 12) -> str:
+    shown = ", ".join(names[:limit]) or "no channel"
+    return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown

@@ -1,0 +1,207 @@
+"""Vectors that were computed once are kept: one HDF5 file a set of recordings, settings and feature version.
+
+A file is written beside and renamed, so it is whole or not there; its digest is checked on reading, so a
+damaged one is never used. Of several processes that ask for the same vectors, one computes and the others
+wait for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import filelock
+import h5py
+import numpy as np
+import platformdirs
+from numpy.typing import NDArray
+
+from emotune.features.extraction import FeatureSettings, FeatureTable, extract_all, fingerprint_of_features
+from emotune.features.layout import Layout
+from emotune.files import fingerprint, replacing
+from emotune.findings import Finding
+from emotune.recordings.recording import RecordingSet
+
+__all__ = ["cache_folder", "stored_features"]
+
+# Raised whenever the arrangement of the file changes; part of its name, so that versions live side by side.
+_STORE_VERSION = 1
+
+_COLUMNS = ("values", "labels", "starts_s")
+_GROUPS = ("subject", "session", "trial", "stimulus")
+
+
+def cache_folder() -> Path:
+    """Where vectors are kept: under `EMOTUNE_CACHE` where it is set, else in this system's user cache."""
+    chosen = os.environ.get("EMOTUNE_CACHE")
+    return (Path(chosen) if chosen else platformdirs.user_cache_path("emotune")) / "features"
+
+
+def stored_features(
+    recordings: RecordingSet,
+    settings: FeatureSettings,
+    *,
+    folder: Path | None = None,
+    on_recording: Callable[[int, int], None] | None = None,
+) -> FeatureTable:
+    """The vectors of a set: from the store where it has them, else computed and stored.
+
+    A damaged file is computed anew, with a finding that says so. Where the folder cannot be written, the
+    vectors are computed without it, again with a finding.
+
+    Args:
+        recordings: each with a label; not read at all where the store has their vectors.
+        settings: the same for all of them.
+        folder: where the files lie; None for `cache_folder()`.
+        on_recording: called with (done, total) after each recording, and once with the total for a stored
+            set.
+
+    Raises:
+        InputError: if the recordings cannot be used (see `extract_all`).
+    """
+    key = fingerprint([fingerprint_of_features(recordings, settings), _STORE_VERSION])
+    path = (cache_folder() if folder is None else folder) / f"{key}.h5"
+    # Without the lock first: files are renamed into place, and a folder that can only be read still serves.
+    with contextlib.suppress(_Damaged):
+        if (table := _read(path)) is not None:
+            return _announced(table, on_recording)
+    try:
+        lock = _locked(path)
+    except (OSError, NotImplementedError) as error:  # the second where a file system knows no locks
+        return _with(extract_all(recordings, settings, on_recording=on_recording), _unwritable(path, error))
+    try:
+        return _read_or_compute(path, recordings, settings, on_recording)
+    finally:
+        lock.release()
+
+
+class _Damaged(Exception):
+    """A store that cannot be trusted; the message says what is wrong with it."""
+
+
+def _locked(path: Path) -> filelock.BaseFileLock:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(path.with_suffix(".lock"))
+    lock.acquire()
+    return lock
+
+
+def _read_or_compute(
+    path: Path,
+    recordings: RecordingSet,
+    settings: FeatureSettings,
+    on_recording: Callable[[int, int], None] | None,
+) -> FeatureTable:
+    damage: Finding | None = None
+    try:
+        # Another process may have computed while this one waited.
+        if (table := _read(path)) is not None:
+            return _announced(table, on_recording)
+    except _Damaged as error:
+        damage = Finding(
+            "damaged-store",
+            "warning",
+            f"The stored vectors in {path} were damaged ({error}) and have been computed anew.",
+            "If it happens again, check the disk.",
+        )
+    table = extract_all(recordings, settings, on_recording=on_recording)
+    try:
+        with replacing(path) as beside:
+            _write(beside, table)
+    except OSError as error:
+        table = _with(table, _unwritable(path, error))
+    return table if damage is None else _with(table, damage)
+
+
+def _write(path: Path, table: FeatureTable) -> None:
+    content = json.dumps(
+        {
+            "layout": table.layout.to_dict(),
+            "class_names": list(table.class_names),
+            "findings": [finding.to_dict() for finding in table.findings],
+            "interpolated": dict(table.interpolated),
+            "n_recordings": table.n_recordings,
+            "fingerprint": table.fingerprint,
+        },
+        ensure_ascii=False,
+    )
+    arrays = {name: getattr(table, name) for name in _COLUMNS}
+    # Fixed width, unlike HDF5's strings of any length, so that a column is one block.
+    arrays |= {name: np.char.encode(getattr(table, name), "utf-8") for name in _GROUPS}
+    # HDF5's own lock is not needed (a file in place never changes) and not everywhere to be had (network
+    # folders).
+    with h5py.File(path, "w", locking=False) as file:
+        for name, array in arrays.items():
+            is_text = name in _GROUPS
+            kind = h5py.string_dtype("utf-8", array.dtype.itemsize) if is_text else array.dtype
+            file.create_dataset(name, data=array.astype(kind))
+        file.create_dataset("content", data=content, dtype=h5py.string_dtype())
+        file.attrs["digest"] = _digest(arrays, content)
+
+
+def _read(path: Path) -> FeatureTable | None:
+    """The table in a file; None where there is none.
+
+    Raises:
+        _Damaged: if the file is not, to the last byte, what was written.
+    """
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            arrays: dict[str, Any] = {name: file[name][...] for name in (*_COLUMNS, *_GROUPS)}
+            content = file["content"].asstr()[()]
+            written = file.attrs["digest"]
+        if _digest(arrays, content) != written:
+            raise _Damaged("its content does not match its digest")
+        known: dict[str, Any] = json.loads(content)
+        for name in _GROUPS:
+            arrays[name] = np.char.decode(arrays[name], "utf-8")
+        return FeatureTable(
+            **arrays,
+            layout=Layout.from_dict(known["layout"]),
+            class_names=tuple(known["class_names"]),
+            findings=tuple(Finding(**finding) for finding in known["findings"]),
+            interpolated=known["interpolated"],
+            n_recordings=known["n_recordings"],
+            fingerprint=known["fingerprint"],
+        )
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except _Damaged:
+        raise
+    except Exception as error:  # HDF5 raises whatever damaged bytes lead it to
+        raise _Damaged(f"{type(error).__name__}: {' '.join(str(error).split())}") from error
+
+
+def _digest(arrays: dict[str, NDArray[Any]], content: str) -> str:
+    digest = hashlib.sha256(content.encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.view(np.uint8).data if array.size else b"")
+    return digest.hexdigest()
+
+
+def _announced(table: FeatureTable, on_recording: Callable[[int, int], None] | None) -> FeatureTable:
+    if on_recording is not None:
+        on_recording(table.n_recordings, table.n_recordings)
+    return table
+
+
+def _with(table: FeatureTable, finding: Finding) -> FeatureTable:
+    return replace(table, findings=(*table.findings, finding))
+
+
+def _unwritable(path: Path, error: Exception) -> Finding:
+    return Finding(
+        "store-not-written",
+        "note",
+        f"The vectors could not be stored in {path.parent} ({' '.join(str(error).split())}); "
+        f"the next run computes them again.",
+        "Set EMOTUNE_CACHE to a folder that can be written.",
+    )

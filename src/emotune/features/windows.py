@@ -1,0 +1,67 @@
+"""A recording cut into windows of equal length, without copying a sample."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotune.errors import InputError
+
+__all__ = ["check_window", "split_windows"]
+
+
+def check_window(window_s: float, overlap: float) -> None:
+    """Check a window's length in seconds and the part of it that the next one repeats.
+
+    Raises:
+        InputError: if one of them makes no sense.
+    """
+    if not (math.isfinite(window_s) and window_s > 0):
+        raise InputError(f"`window_s` must be a length above 0 s. Received: {window_s}. 4 s suits most recordings.")
+    if not 0 <= overlap < 1:
+        raise InputError(
+            f"`overlap` must be a part of a window, from 0 to below 1. Received: {overlap}. "
+            f"0.5 lets each window share its half with the next."
+        )
+
+
+def split_windows(
+    samples: NDArray[np.float32], sampling_rate_hz: float, window_s: float, overlap: float = 0.0
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Cut `(n_channels, n_times)` into a view `(n_windows, n_channels, n_times_window)`, with starts.
+
+    Every window lies wholly inside the recording; what is left at its end is not used. The windows share
+    memory with `samples` and cannot be written to.
+
+    Args:
+        samples: one uninterrupted stretch, `(n_channels, n_times)`.
+        sampling_rate_hz: samples a second.
+        window_s: length of a window in seconds, rounded to whole samples.
+        overlap: the part of a window that the next one repeats, from 0 (none) to below 1.
+
+    Returns:
+        The windows, and the start of each in seconds from the first sample, `(n_windows,)`.
+
+    Raises:
+        InputError: if the window or the overlap makes no sense, or the recording is shorter than one window.
+    """
+    check_window(window_s, overlap)
+    n_times_window = round(window_s * sampling_rate_hz)
+    n_times = samples.shape[1]
+    if n_times_window < 1:
+        raise InputError(
+            f"A window must hold at least one sample. Received: {window_s:g} s at {sampling_rate_hz:g} Hz. "
+            f"Take a longer window."
+        )
+    if n_times < n_times_window:
+        raise InputError(
+            f"Expected at least one window of {window_s:g} s. Received: {n_times / sampling_rate_hz:.2f} s. "
+            f"Take a shorter window, or leave this recording out."
+        )
+    # At least one sample onwards: an overlap of 0.999 of a short window must still end.
+    step = max(1, round(n_times_window * (1.0 - overlap)))
+    every = np.lib.stride_tricks.sliding_window_view(samples, n_times_window, axis=1)
+    windows = every[:, ::step].transpose(1, 0, 2)
+    return windows, np.arange(len(windows), dtype=np.float64) * (step / sampling_rate_hz)

@@ -1,0 +1,308 @@
+"""A `Bundle`: one folder that holds all that prediction needs, a network and a JSON file that describes it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emotune import __version__
+from emotune.data.scaling import Scaler
+from emotune.errors import EmotuneError, InputError
+from emotune.features.layout import Layout
+from emotune.features.settings import FeatureSettings
+from emotune.files import read_json, replacing, write_json
+from emotune.findings import Finding
+
+__all__ = ["DESCRIPTION", "MODEL", "SCHEMA", "Bundle"]
+
+MODEL = "emotion_model.keras"
+DESCRIPTION = "bundle.json"
+
+# The description of a network that is about to be put in place; see `Bundle.save`.
+_NEXT = "bundle.next.json"
+
+# Raised when the meaning of a key changes; a reader refuses what is newer than itself.
+SCHEMA = 1
+
+_REMEDY = "Train the model again with `python src/train_emotion_model.py`, or name another folder."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bundle:
+    """A trained network with what its inputs and outputs mean.
+
+    Attributes:
+        folder: where the two files lie.
+        class_names: name of each output.
+        input_shape: of one sample, `(n_features,)` or `(n_steps, n_features)`.
+        scaler: fitted on the training people alone.
+        layout: channels and bands of the columns; None where it was trained on a table of unknown columns.
+        features: how recordings become vectors; None likewise.
+        temperature: what the logarithms of the probabilities are divided by; None for not calibrated.
+        hyperparameters: what the network was built with.
+        provenance: data, split, seed, versions, as JSON values.
+        findings: what the checks of the training data found.
+        evaluation: scores on people never seen, as JSON values.
+        created: time of saving, ISO 8601 in UTC.
+        model_sha256: of the network's file.
+    """
+
+    folder: Path
+    class_names: tuple[str, ...]
+    input_shape: tuple[int, ...]
+    scaler: Scaler
+    layout: Layout | None
+    features: FeatureSettings | None
+    temperature: float | None
+    hyperparameters: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+    findings: tuple[Finding, ...]
+    evaluation: Mapping[str, Any]
+    created: str
+    model_sha256: str
+    _models: list[Any] = field(default_factory=list, init=False, repr=False)
+
+    @property
+    def n_steps(self) -> int:
+        """Windows in a row that make one sample."""
+        return self.input_shape[0] if len(self.input_shape) == 2 else 1
+
+    @property
+    def model(self) -> Any:
+        """The Keras network, loaded when it is first asked for; nothing in its file is run as code.
+
+        Raises:
+            InputError: if it cannot be loaded, or was replaced since the description was read.
+        """
+        if not self._models:
+            path = self.folder / MODEL
+            if _sha256(path) != self.model_sha256:
+                raise InputError(
+                    f"Expected in {self.folder} the network that {DESCRIPTION} described when it was read. "
+                    "Received: another one, saved since. Load the Bundle again."
+                )
+            self._models.append(_load_model(path))
+        return self._models[0]
+
+    @classmethod
+    def save(
+        cls,
+        folder: Path | str,
+        *,
+        model: Any,
+        class_names: Sequence[str],
+        input_shape: Sequence[int],
+        scaler: Scaler,
+        layout: Layout | None,
+        features: FeatureSettings | None,
+        temperature: float | None = None,
+        hyperparameters: Mapping[str, Any] | None = None,
+        provenance: Mapping[str, Any] | None = None,
+        findings: Sequence[Finding] = (),
+        evaluation: Mapping[str, Any] | None = None,
+    ) -> Bundle:
+        """Write a Bundle; whatever goes wrong, the folder then loads as the old one or as the new one.
+
+        A folder's two files cannot be replaced in one step. So the new description is laid beside the old one
+        first, then the network takes its place, then the description: a reader goes by the description that fits
+        the network it finds. Before that the network is loaded back and its answers are compared.
+
+        Args:
+            folder: made where it does not exist.
+            model: a built Keras network.
+            class_names: see the attributes; so are all others.
+            input_shape: without the batch axis.
+            scaler: already fitted.
+            layout: None for tables of unknown columns.
+            features: None likewise.
+            temperature: None for not calibrated.
+            hyperparameters: JSON values.
+            provenance: JSON values.
+            findings: of the training data.
+            evaluation: JSON values.
+
+        Raises:
+            InputError: if a value is not JSON, or does not fit the network.
+            EmotuneError: if the network does not come back from its file as it was.
+        """
+        folder = Path(folder)
+        content: Any = {
+            "schema": SCHEMA,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "emotune": __version__,
+            "model_file": MODEL,
+            "class_names": list(class_names),
+            "input_shape": [int(n) for n in input_shape],
+            "scaler": scaler.to_dict(),
+            "layout": None if layout is None else layout.to_dict(),
+            "features": None if features is None else features.to_dict(),
+            "calibration": None if temperature is None else {"temperature": float(temperature)},
+            "hyperparameters": dict(hyperparameters or {}),
+            "provenance": dict(provenance or {}),
+            "findings": [finding.to_dict() for finding in findings],
+            "evaluation": dict(evaluation or {}),
+        }
+        try:
+            content = json.loads(json.dumps(content, allow_nan=False))
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"`hyperparameters`, `provenance` and `evaluation` must be JSON values. Received: {error}. "
+                "Turn arrays into lists and NaN into None."
+            ) from error
+        with replacing(folder / MODEL) as beside:
+            model.save(beside)
+            content["model_sha256"] = _sha256(beside)
+            bundle = _described(folder, content)
+            _compare(bundle, model, _load_model(beside))
+            write_json(folder / _NEXT, content)
+        (folder / _NEXT).replace(folder / DESCRIPTION)
+        return bundle
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Bundle:
+        """Read a Bundle's description; the network follows when it is asked for.
+
+        Raises:
+            InputError: if the folder or a file is missing, damaged, from a newer emotune, or if the two files
+                do not belong together.
+        """
+        folder = Path(folder)
+        for name in (DESCRIPTION, MODEL):
+            if not (folder / name).is_file() and not (name == DESCRIPTION and (folder / _NEXT).is_file()):
+                raise InputError(f"Expected a Bundle with {name} in {folder}. Received: no such file. {_REMEDY}")
+        found = _sha256(folder / MODEL)
+        for name in (DESCRIPTION, _NEXT):
+            # The second one is there where a save was cut off between its last two steps.
+            with contextlib.suppress(FileNotFoundError):
+                bundle = _described(folder, _read(folder / name))
+                if bundle.model_sha256 == found:
+                    return bundle
+        raise InputError(
+            f"Expected in {folder} a {MODEL} with the checksum that {DESCRIPTION} names. Received: another; the "
+            f"file is damaged, or the two come from different runs. {_REMEDY}"
+        )
+
+
+def _read(path: Path) -> Any:
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    return read_json(path, remedy=_REMEDY)
+
+
+def _described(folder: Path, content: Any) -> Bundle:
+    """The Bundle that a description stands for."""
+    where = folder / DESCRIPTION
+    schema = content.get("schema") if isinstance(content, dict) else None
+    if type(schema) is int and schema > SCHEMA:
+        raise InputError(
+            f"Expected a Bundle of version {SCHEMA} or older in {folder}. Received: version {schema}, written by "
+            f"emotune {content.get('emotune')}. Update emotune, or train the model again with this version."
+        )
+    try:
+        if schema != SCHEMA:
+            raise ValueError(f"schema {schema!r}")
+        layout, features, calibration = content["layout"], content["features"], content["calibration"]
+        bundle = Bundle(
+            folder=folder,
+            class_names=tuple(map(_text, content["class_names"])),
+            input_shape=tuple(map(_count, content["input_shape"])),
+            scaler=Scaler.from_dict(content["scaler"]),
+            layout=None if layout is None else Layout.from_dict(layout),
+            features=None if features is None else FeatureSettings.from_dict(features),
+            temperature=None if calibration is None else _positive(calibration["temperature"]),
+            hyperparameters=dict(content["hyperparameters"]),
+            provenance=dict(content["provenance"]),
+            findings=tuple(Finding(**finding) for finding in content["findings"]),
+            evaluation=dict(content["evaluation"]),
+            created=_text(content["created"]),
+            model_sha256=_text(content["model_sha256"]),
+        )
+        n_features = bundle.input_shape[-1]
+        widths = {"input_shape": n_features, "scaler": len(bundle.scaler.mean)}
+        if bundle.layout is not None:
+            widths["layout"] = bundle.layout.n_features
+        if set(widths.values()) != {n_features} or len(bundle.input_shape) > 2 or len(bundle.class_names) < 2:
+            raise ValueError(f"numbers of columns {widths} and {len(bundle.class_names)} classes")
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"Expected the description of a network in {where}. Received: a damaged one "
+            f"({type(error).__name__}: {error}). {_REMEDY}"
+        ) from error
+    return bundle
+
+
+def _load_model(path: Path) -> Any:
+    import keras
+
+    try:
+        # safe_mode: a Lambda layer would run whatever code its file holds.
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises whatever the damaged or foreign layer raises
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"Expected a Keras network of plain layers in {path.name}. Received: {type(error).__name__}: "
+            f"{reason[:300]}. Register layers of your own with @keras.saving.register_keras_serializable() and import "
+            "their module first; leave Lambda layers out."
+        ) from error
+
+
+def _compare(bundle: Bundle, model: Any, loaded: Any) -> None:
+    """Refuse to save a network that is not the same after loading, or not the one that is described."""
+    from keras import ops
+
+    sample = np.random.default_rng(0).standard_normal((4, *bundle.input_shape)).astype(np.float32)
+    try:
+        wanted = ops.convert_to_numpy(model(sample, training=False))
+    except ValueError as error:
+        raise InputError(
+            f"`input_shape` must be the network's. Received: {bundle.input_shape} for {model.input_shape[1:]}. "
+            "Give the shape that it was built with."
+        ) from error
+    if wanted.shape != (len(sample), len(bundle.class_names)):
+        raise InputError(
+            f"`class_names` must name each output of the network. Received: {len(bundle.class_names)} names for "
+            f"outputs of shape {wanted.shape[1:]}. Give one name a class."
+        )
+    if not (np.abs(wanted.sum(axis=1) - 1.0) < 1e-3).all() or (wanted < 0).any():
+        raise InputError(
+            "The network must answer with probabilities. Received: rows that do not sum up to 1, or are no numbers. "
+            "End it with a softmax layer."
+        )
+    answers = ops.convert_to_numpy(loaded(sample, training=False))
+    if not np.allclose(answers, wanted, rtol=1e-4, atol=1e-5):
+        raise EmotuneError(
+            "Expected the saved network to answer as the trained one does. Received: other answers after loading; a "
+            "layer of its own does not save its weights. Mend that layer's `build`, then train again."
+        )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"text expected, not {value!r}")
+    return value
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or value < 1:
+        raise TypeError(f"a count expected, not {value!r}")
+    return value
+
+
+def _positive(value: Any) -> float:
+    if type(value) not in (int, float) or not 0 < value < math.inf:
+        raise TypeError(f"a number above 0 expected, not {value!r}")
+    return float(value)

@@ -1,0 +1,162 @@
+"""The emotion of one recording, from a Bundle alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotune.errors import EmotuneError, InputError
+from emotune.features.extraction import extract
+from emotune.features.layout import Layout
+from emotune.features.montage import fit_montage
+from emotune.findings import Finding
+from emotune.prediction.bundle import Bundle
+from emotune.recordings.recording import Recording
+
+__all__ = ["Prediction", "predict_recording"]
+
+# Windows that the network sees at once: a day of EEG must not need a day's worth of memory.
+_BATCH = 256
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """What a network says about a recording.
+
+    Attributes:
+        class_names: name of each column of `probabilities`.
+        starts_s: start of each window (or run of windows), `(n_windows,)` seconds.
+        stops_s: its end, `(n_windows,)` seconds.
+        probabilities: `(n_windows, n_classes)`, float64, each row with the sum 1.
+        interpolated: channels that the model knows and the recording does not have.
+        dropped: channels of the recording that the model does not use.
+        findings: what the checks found in the recording.
+    """
+
+    class_names: tuple[str, ...]
+    starts_s: NDArray[np.float64]
+    stops_s: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
+    interpolated: tuple[str, ...]
+    dropped: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def n_windows(self) -> int:
+        """Number of rows."""
+        return len(self.probabilities)
+
+    @property
+    def window_emotions(self) -> tuple[str, ...]:
+        """The most probable emotion of each window."""
+        return tuple(self.class_names[best] for best in self.probabilities.argmax(axis=1))
+
+    @property
+    def mean_probabilities(self) -> NDArray[np.float64]:
+        """Of the whole recording, `(n_classes,)`: the mean over its windows, each with the same weight."""
+        return np.asarray(self.probabilities.mean(axis=0), dtype=np.float64)
+
+    @property
+    def emotion(self) -> str:
+        """The emotion with the highest mean probability."""
+        return self.class_names[int(self.mean_probabilities.argmax())]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The prediction as plain JSON values."""
+        return {
+            "emotion": self.emotion,
+            "probabilities": _named(self.class_names, self.mean_probabilities),
+            "whole_recording_is": "mean of the windows' probabilities",
+            "n_windows": self.n_windows,
+            "windows": [
+                {
+                    "start_s": float(start),
+                    "stop_s": float(stop),
+                    "emotion": emotion,
+                    "probabilities": _named(self.class_names, row),
+                }
+                for start, stop, emotion, row in zip(
+                    self.starts_s, self.stops_s, self.window_emotions, self.probabilities, strict=True
+                )
+            ],
+            "interpolated_channels": list(self.interpolated),
+            "dropped_channels": list(self.dropped),
+            "findings": [finding.to_dict() for finding in self.findings],
+        }
+
+
+def predict_recording(bundle: Bundle, recording: Recording, *, offset_s: float = 0.0) -> Prediction:
+    """The emotion of each window of a recording, and of the whole of it.
+
+    A model of `n_steps` windows in a row answers for every run of so many: (1 … n), (2 … n + 1), and so on.
+
+    Args:
+        bundle: the model.
+        recording: with any label or none.
+        offset_s: where in its file the recording begins; the times of the windows then count from the file's start.
+
+    Raises:
+        InputError: if the Bundle's model was trained on a table of unknown columns, the recording's cap gives
+            another layout than the model's, or the recording cannot be used (see `extract`) or is too short.
+        EmotuneError: if the network answers with something else than probabilities.
+    """
+    if bundle.features is None or bundle.layout is None:
+        raise InputError(
+            f"Expected a model that was trained on recordings. Received: the one in {bundle.folder}, trained on a "
+            "table of unknown columns, which no recording can be turned into. Train one with --data manifest:PATH.csv."
+        )
+    features = extract(recording, bundle.features)
+    if features.layout != bundle.layout:
+        raise InputError(
+            f"Expected a cap that gives the model's layout, {_caption(bundle.layout)}. Received: "
+            f"{_caption(features.layout)} from {recording.source or 'the recording'}. "
+            "Use a model that was trained on such a cap, or train one."
+        )
+    n_steps, n_windows = bundle.n_steps, len(features.values)
+    if n_windows < n_steps:
+        raise InputError(
+            f"Expected at least {n_steps} windows of {bundle.features.window_s:g} s, which the model sees in a row. "
+            f"Received: {n_windows} in {recording.duration_s:g} s of {recording.source or 'the recording'}. "
+            "Give a longer recording."
+        )
+    inputs = bundle.scaler.transform(features.values)
+    if len(bundle.input_shape) == 2:
+        runs = np.arange(n_windows - n_steps + 1)[:, None] + np.arange(n_steps)
+        inputs = inputs[runs]
+    probabilities = np.asarray(bundle.model.predict(inputs, batch_size=_BATCH, verbose=0), dtype=np.float64)
+    if probabilities.shape != (len(inputs), len(bundle.class_names)) or not np.isfinite(probabilities).all():
+        raise EmotuneError(
+            f"Expected a probability for each of the {len(bundle.class_names)} classes from the model in "
+            f"{bundle.folder}. Received: shape {probabilities.shape}, or values that are no numbers. "
+            "Train the model again."
+        )
+    names = recording.channel_names
+    return Prediction(
+        class_names=bundle.class_names,
+        starts_s=offset_s + features.starts_s[: len(inputs)],
+        stops_s=offset_s + features.starts_s[n_steps - 1 :] + bundle.features.window_s,
+        probabilities=_calibrated(probabilities, bundle.temperature),
+        interpolated=features.interpolated,
+        dropped=fit_montage(names, bundle.features.bands_hz, reference=bundle.features.reference).dropped,
+        findings=features.findings,
+    )
+
+
+def _calibrated(probabilities: NDArray[np.float64], temperature: float | None) -> NDArray[np.float64]:
+    """Probabilities whose logarithms are divided by the temperature, each row with the sum 1."""
+    scores = np.log(np.clip(probabilities, np.finfo(np.float64).tiny, None)) / (temperature or 1.0)
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
+def _named(class_names: tuple[str, ...], probabilities: NDArray[np.float64]) -> dict[str, float]:
+    return {name: round(float(value), 6) for name, value in zip(class_names, probabilities, strict=True)}
+
+
+def _caption(layout: Layout) -> str:
+    shown = ", ".join(layout.channels[:4]) + (" …" if layout.n_channels > 4 else "")
+    bands = ", ".join(f"{name} {low:g}–{high:g} Hz" for name, low, high in layout.bands_hz)
+    return f"{layout.n_channels} channels ({shown}) and {layout.n_bands} bands ({bands})"

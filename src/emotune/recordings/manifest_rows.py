@@ -1,0 +1,178 @@
+"""The rows of a table of recordings: a CSV as people and spreadsheets write it, each cell checked."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from emotune.errors import InputError
+
+__all__ = ["Row", "read_rows"]
+
+_REQUIRED = ("file", "subject", "label")
+_OPTIONAL = ("session", "trial", "stimulus", "start_s", "stop_s")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One recording of the table.
+
+    Attributes:
+        number: as a spreadsheet counts: the header is row 1.
+        file: where the file should be.
+        written: the file as the table names it.
+        subject: who was recorded, as text: `01` stays `01`.
+        label: the label as text.
+        session: blank where there is no such column; so are `trial` and `stimulus`.
+        trial: the stretch's name within (subject, session).
+        stimulus: what was shown.
+        start_s: where the stretch starts; None for the start of the file.
+        stop_s: where it ends; None for the end of the file.
+    """
+
+    number: int
+    file: Path
+    written: str
+    subject: str
+    label: str
+    session: str
+    trial: str
+    stimulus: str
+    start_s: float | None
+    stop_s: float | None
+
+    @property
+    def stretch(self) -> tuple[float, float]:
+        """Start and end in seconds; infinity for the end of the file."""
+        return (self.start_s or 0.0, math.inf if self.stop_s is None else self.stop_s)
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Read the table at `path`: UTF-8, UTF-16 or the Windows code page; commas, semicolons or tabs.
+
+    Raises:
+        InputError: if there is no such table, a column or cell is missing, or a cell cannot be read; it names
+            the row.
+    """
+    text = _text_of(path)
+    separator = max(",;\t", key=text.partition("\n")[0].count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    try:
+        columns = [name.strip().lower() for name in next(reader, [])]
+        _refuse_columns(columns, path)
+        cells = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    except csv.Error as error:
+        raise InputError(
+            f"Expected a table in {path}, but line {reader.line_num} cannot be read ({error}). "
+            "Check its quotation marks, or save it as CSV again."
+        ) from error
+    rows = [_row(number, columns, row, path) for number, row in cells if any(row)]
+    if not rows:
+        raise InputError(
+            f"Expected one row a recording in {path}. Received: a header and no row. Add the recordings."
+        )
+    return rows
+
+
+def _text_of(path: Path) -> str:
+    if path.is_dir():
+        raise InputError(f"Expected a CSV file, received the folder {path}. Name the CSV in it.")
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(
+            f"Expected a CSV of recordings at {path}, but there is no such file. Check the path."
+        ) from None
+    except OSError as error:
+        raise InputError(
+            f"Expected a CSV of recordings at {path}, but it cannot be read ({error})."
+        ) from error
+    if not content.strip():
+        raise InputError(
+            f"Expected a CSV with the columns {', '.join(_REQUIRED)} at {path}. Received: an empty file. "
+            "Write one row a recording."
+        )
+    # What spreadsheets write: UTF-8 with a mark, UTF-16 ("Unicode text"), the Windows code page.
+    encodings = ["utf-16"] if content[:2] in (b"\xff\xfe", b"\xfe\xff") else ["utf-8-sig", "cp1252"]
+    for encoding in encodings:
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\x00" not in text:
+            return text
+    raise InputError(f"Expected a CSV at {path}, but it is not text. Save the table as CSV (UTF-8).")
+
+
+def _refuse_columns(columns: list[str], path: Path) -> None:
+    received = ", ".join(columns)
+    missing = [name for name in _REQUIRED if name not in columns]
+    if missing:
+        raise InputError(
+            f"Expected the columns {', '.join(_REQUIRED)} in {path} (and optionally {', '.join(_OPTIONAL)}). "
+            f"Missing: {', '.join(missing)}. Received: {received}. Name them in the first line."
+        )
+    double = [name for name in (*_REQUIRED, *_OPTIONAL) if columns.count(name) > 1]
+    if double:
+        raise InputError(
+            f"Expected each column once in {path}. Received {double[0]!r} twice: {received}. Drop one."
+        )
+
+
+def _row(number: int, columns: list[str], cells: list[str], path: Path) -> Row:
+    if len(cells) > len(columns) and any(cells[len(columns) :]):
+        raise InputError(
+            f"Expected {len(columns)} cells in row {number} of {path}, as in its header. "
+            f"Received: {len(cells)}. Put a cell that holds the separator in quotation marks."
+        )
+    values = dict(zip(columns, cells, strict=False))
+    for name in _REQUIRED:
+        if not values.get(name):
+            raise InputError(
+                f"Expected a {name} in row {number} of {path}. Received: a blank cell. Fill it in."
+            )
+    start_s, stop_s = (_seconds(values.get(name, ""), name, number, path) for name in ("start_s", "stop_s"))
+    if stop_s is not None and stop_s <= (start_s or 0.0):
+        raise InputError(
+            f"Expected `stop_s` after `start_s` in row {number} of {path}. "
+            f"Received: start_s={start_s or 0.0:g}, stop_s={stop_s:g}. "
+            "Give seconds from the file's first sample."
+        )
+    return Row(
+        number,
+        _resolve(values["file"], path.parent),
+        values["file"],
+        values["subject"],
+        values["label"],
+        values.get("session", ""),
+        values.get("trial", ""),
+        values.get("stimulus", ""),
+        start_s,
+        stop_s,
+    )
+
+
+def _resolve(written: str, folder: Path) -> Path:
+    file = folder / written
+    if not file.exists() and os.sep == "/" and "\\" in written:
+        return folder / written.replace("\\", "/")  # a table that was written on Windows
+    return file
+
+
+def _seconds(text: str, name: str, number: int, path: Path) -> float | None:
+    if not text:
+        return None
+    try:
+        value = float(text.replace(",", "."))  # spreadsheets of half the world write a decimal comma
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise InputError(
+            f"Expected seconds from the file's first sample as `{name}` in row {number} of {path}. "
+            f"Received: {text!r}. Give a number of 0 or more, or leave the cell blank."
+        )
+    return value

@@ -1,0 +1,212 @@
+"""The search itself: a method proposes, workers train, results flow back. This process trains nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from filelock import BaseFileLock
+
+from emotune.errors import EmotuneError, InputError
+from emotune.search.methods.method import Method, Nothing, Ticket, seed_of
+from emotune.search.presence import Slots
+from emotune.search.space import Parameter
+from emotune.search.trials import Trial
+from emotune.search.worker import Answer, Asked, Ended, Explore, Explored, Reported, Train
+from emotune.search.workers import Gone, Worker, WorkerPool
+
+__all__ = ["Observer", "Search", "SearchResult"]
+
+# How long to sit on the pipes before looking at slots and other processes again.
+_TICK_S = 0.2
+
+
+class Observer(Protocol):
+    """Who watches a search: the progress display, a test."""
+
+    def started(self, number: int) -> None:
+        """A trial was given to a worker."""
+        ...
+
+    def ended(self, trial: Trial) -> None:
+        """A trial of this process has ended and is stored."""
+        ...
+
+    def waiting(self, why: str) -> None:
+        """Nothing of this process is running, for the reason given."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """What a search brought.
+
+    Attributes:
+        trials: every ended trial of the study, by number.
+        own: how many of them this process trained.
+        interrupted: whether it was stopped before the study had its trials.
+    """
+
+    trials: list[Trial]
+    own: int
+    interrupted: bool
+
+
+@dataclass
+class _Running:
+    ticket: Ticket
+    slot: BaseFileLock
+    begun: float
+    retried: bool = False
+
+
+@dataclass
+class Search:
+    """Train the trials that `method` proposes on the workers of `pool` until the study has its total.
+
+    Attributes:
+        method: proposes and learns.
+        pool: trains.
+        slots: the machine's cores, shared with other searches on it.
+        seed: of the trials' initial weights and batches.
+        weights: folder for the weights of trials that may be continued; None where no trial ever is.
+        observer: is told what happens.
+        is_stopped: asked between messages; True ends the search and keeps what is there.
+    """
+
+    method: Method
+    pool: WorkerPool
+    slots: Slots
+    seed: int
+    observer: Observer
+    weights: Path | None = None
+    is_stopped: Callable[[], bool] = lambda: False
+    _running: dict[Worker, _Running] = field(default_factory=dict)
+    _retries: list[_Running] = field(default_factory=list)
+    _own: int = 0
+
+    def run(self) -> SearchResult:
+        """Search until the study has its total in all processes together, or until stopped.
+
+        Raises:
+            InputError: if the space cannot be built.
+            EmotuneError: if workers cannot be started.
+        """
+        interrupted = True
+        try:
+            if self.method.needs_space:
+                self.method.learn_space(self.explore())
+            while not self.is_stopped():
+                nothing = self._give_orders()
+                if nothing is Nothing.DONE and not self._running:
+                    interrupted = False
+                    break
+                for worker, message in self.pool.wait(_TICK_S):
+                    self._receive(worker, message)
+        finally:
+            for running in [*self._running.values(), *self._retries]:
+                self.method.release(running.ticket)
+                running.slot.release()
+            self.pool.close()
+        return SearchResult(self.method.trials(), self._own, interrupted)
+
+    def explore(self) -> tuple[Parameter, ...]:
+        """The space, seen by building a few dozen models in a worker.
+
+        Raises:
+            InputError: if the default configuration cannot be built.
+        """
+        self.pool.start()
+        while not self.is_stopped():
+            for worker, message in self.pool.wait(_TICK_S):
+                if isinstance(message, Explored):
+                    self.pool.rest(worker)
+                    if message.error is not None:
+                        raise InputError(
+                            f"`build_model` must be able to build the default configuration, but it raised "
+                            f"{message.error} Mend hyperparameter_tuner.py."
+                        )
+                    return message.parameters
+                if worker.is_idle and not isinstance(message, Gone):
+                    self.pool.send(worker, Explore(self.seed))
+            if not self.pool.workers:
+                self.pool.start()
+        return ()
+
+    def _give_orders(self) -> Nothing | None:
+        """Give idle workers trials as long as there are both, and a core for each."""
+        while (worker := self.pool.idle()) is not None:
+            if self._retries:
+                self._order(worker, self._retries.pop())
+                continue
+            slot = self.slots.take()
+            if slot is None:
+                if not self._running:
+                    self.observer.waiting("all cores are taken by other searches")
+                return None
+            answer = self.method.ask()
+            if isinstance(answer, Nothing):
+                slot.release()
+                if answer is Nothing.WAIT and not self._running:
+                    self.observer.waiting("other trials of the study must end first")
+                return answer
+            self._order(worker, _Running(answer, slot, time.monotonic()))
+        return None
+
+    def _order(self, worker: Worker, running: _Running) -> None:
+        ticket = running.ticket
+        self._running[worker] = running
+        self.pool.send(
+            worker,
+            Train(
+                ticket.number,
+                seed=seed_of(self.seed, "trial", ticket.number),
+                first_epoch=ticket.first_epoch,
+                last_epoch=ticket.last_epoch,
+                load_from=None if ticket.continues is None else self._weights_of(ticket.continues),
+                save_to=self._weights_of(ticket.number),
+            ),
+        )
+        self.observer.started(ticket.number)
+
+    def _weights_of(self, number: int) -> str | None:
+        return None if self.weights is None else str(self.weights / f"{number}.npz")
+
+    def _receive(self, worker: Worker, message: object) -> None:
+        running = self._running.get(worker)
+        if running is None:
+            return
+        ticket = running.ticket
+        if isinstance(message, Asked):
+            self.pool.answer(worker, self._suggest(ticket, message.parameter))
+        elif isinstance(message, Reported):
+            self.pool.answer(worker, Answer(self.method.report(ticket, message.epoch, message.score)))
+        elif isinstance(message, Ended):
+            del self._running[worker]
+            self._end(running, message.trial)
+            self.pool.rest(worker)
+        elif isinstance(message, Gone):
+            del self._running[worker]
+            if running.retried:
+                reason = f"worker killed twice (exit code {message.exit_code})"
+                seconds = time.monotonic() - running.begun
+                self._end(running, Trial(ticket.number, "failed", seconds=seconds, reason=reason))
+            else:
+                # Killed from outside or out of memory: once more, in a fresh process.
+                running.retried = True
+                self._retries.append(running)
+
+    def _suggest(self, ticket: Ticket, parameter: Parameter) -> Answer:
+        try:
+            return Answer(self.method.suggest(ticket, parameter))
+        except EmotuneError as error:
+            return Answer(error=str(error))
+
+    def _end(self, running: _Running, trial: Trial) -> None:
+        self.method.tell(running.ticket, trial)
+        running.slot.release()
+        self._own += 1
+        self.observer.ended(trial)

@@ -1,0 +1,304 @@
+"""Method `optuna`: Optuna proposes, prunes and keeps the study in its own database.
+
+Several processes may work on one study. Whatever must not interleave (creating the schema, putting a study
+aside, counting and opening a trial) happens under one file lock; without it a third to half of simultaneous
+starters die in SQLite.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from emotune.errors import EmotuneError, InputError
+from emotune.search.methods.method import Nothing, StudySettings, Ticket, seed_of
+from emotune.search.presence import Presence
+from emotune.search.space import Parameter, Value
+from emotune.search.trials import Trial
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial
+
+__all__ = ["ALGORITHMS", "OptunaMethod"]
+
+# Complete trials before the median is trusted to prune.
+PRUNER_STARTUP_TRIALS = 10
+
+# Random trials before TPE models anything; Optuna's own default.
+SAMPLER_STARTUP_TRIALS = 10
+
+_LOCK_TIMEOUT_S = 120
+
+
+def _tpe(seed: int) -> BaseSampler:
+    from optuna.samplers import TPESampler
+
+    return TPESampler(seed=seed, n_startup_trials=SAMPLER_STARTUP_TRIALS)
+
+
+def _random(seed: int) -> BaseSampler:
+    from optuna.samplers import RandomSampler
+
+    return RandomSampler(seed=seed)
+
+
+ALGORITHMS: dict[str, Callable[[int], BaseSampler]] = {"tpe": _tpe, "random": _random}
+
+
+class OptunaMethod:
+    """See `emotune.search.methods.method.Method`."""
+
+    needs_space = False
+
+    def __init__(self, settings: StudySettings) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._settings = settings
+        settings.folder.mkdir(parents=True, exist_ok=True)
+        self._path = settings.folder / "optuna.db"
+        self._lock = FileLock(settings.folder / "optuna.lock")
+        self._presence = Presence(settings.folder / "owners")
+        self._default: Value | None = None
+        with self._locked():
+            self._storage = _open_database(self._path)
+            self._study = self._open_study()
+            self._hand_back_orphans()
+            n_trials = len(self._study.get_trials(deepcopy=False))
+        self.total = n_trials + settings.add if settings.total is None else settings.total
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        from filelock import Timeout
+
+        try:
+            with self._lock.acquire(timeout=_LOCK_TIMEOUT_S):
+                yield
+        except Timeout:
+            raise EmotuneError(
+                f"Expected the lock {self._lock.lock_file} to be free within {_LOCK_TIMEOUT_S} s, but another process "
+                "holds it. End that process and run the same command again; nothing is lost."
+            ) from None
+
+    def _open_study(self) -> optuna.Study:
+        import optuna
+
+        name, identity = self._settings.name, dict(self._settings.identity)
+        names = set(optuna.get_all_study_names(self._storage))
+        if name in names:
+            study = optuna.load_study(study_name=name, storage=self._storage)
+            theirs = study.user_attrs.get("identity", {})
+            changed = [key for key in identity if theirs.get(key) != identity[key]]
+            if not changed and not self._settings.fresh:
+                return study
+            self._put_aside(study, changed, names)
+        earlier = f"{name}-{_short(identity)}"
+        if earlier in names and not self._settings.fresh:
+            self._settings.say(f"The earlier study {earlier} fits this run again: it is continued as {name}.")
+            self._rename(earlier, name)
+            return optuna.load_study(study_name=name, storage=self._storage)
+        maximise, minimise = optuna.study.StudyDirection.MAXIMIZE, optuna.study.StudyDirection.MINIMIZE
+        direction = maximise if self._settings.maximise else minimise
+        study = optuna.create_study(storage=self._storage, study_name=name, direction=direction)
+        study.set_user_attr("identity", identity)
+        return study
+
+    def _put_aside(self, study: optuna.Study, changed: Sequence[str], names: set[str]) -> None:
+        from optuna.trial import TrialState
+
+        for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            if self._presence.is_alive(trial.user_attrs.get("owner", "")):
+                raise InputError(
+                    f"Study {study.study_name} is being searched by another process with another "
+                    f"{', '.join(changed) or 'start'}. Wait until it ends, or give this run a name by --study NAME."
+                )
+        aside = f"{study.study_name}-{_short(study.user_attrs.get('identity', {}))}"
+        number = 2
+        while aside in names:
+            aside = f"{study.study_name}-{_short(study.user_attrs.get('identity', {}))}-{number}"
+            number += 1
+        self._rename(study.study_name, aside)
+        why = f"its {', '.join(changed)} differ from this run's" if changed else "--fresh starts anew"
+        self._settings.say(f"The study {self._settings.name} is put aside as {aside}: {why}.")
+
+    def _rename(self, old: str, new: str) -> None:
+        import optuna
+
+        # Optuna has no renaming; a copy that is complete before the old name goes loses nothing.
+        optuna.copy_study(from_study_name=old, from_storage=self._storage, to_storage=self._storage, to_study_name=new)
+        optuna.delete_study(study_name=old, storage=self._storage)
+
+    def _hand_back_orphans(self) -> None:
+        """Trials of this machine whose owner is dead wait to be trained again, once."""
+        from optuna.trial import TrialState
+
+        for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            owner, host = trial.user_attrs.get("owner", ""), trial.user_attrs.get("host", "")
+            if host not in ("", self._presence.host) or self._presence.is_alive(owner):
+                continue
+            starts = int(trial.user_attrs.get("starts", 1))
+            if starts > 1:
+                ended = Trial(trial.number, "failed", reason="its process was killed twice")
+                self._storage.set_trial_user_attr(trial._trial_id, "emotune", ended.to_dict())
+                self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+            else:
+                self._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+
+    def learn_space(self, parameters: Sequence[Parameter]) -> None:
+        """Nothing to do: Optuna learns the space by being asked."""
+
+    def ask(self) -> Ticket | Nothing:
+        """Open a trial under the lock; trials that wait to be trained again come first."""
+        from optuna.trial import TrialState
+
+        with self._locked():
+            self._hand_back_orphans()
+            trials = self._study.get_trials(deepcopy=False)
+            waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
+            if not waiting and len(trials) >= self.total:
+                running = any(trial.state == TrialState.RUNNING for trial in trials)
+                return Nothing.WAIT if running else Nothing.DONE
+            # Each trial has its own seed: a search that goes on never repeats the proposals it began with.
+            number = waiting[0].number if waiting else len(trials)
+            seed = seed_of(self._settings.seed, "sampler", number)
+            self._study.sampler = _default_first(ALGORITHMS[self._settings.algorithm](seed), self)
+            trial = self._study.ask()
+            trial.set_user_attr("starts", int(trial.user_attrs.get("starts", 0)) + 1)
+            trial.set_user_attr("host", self._presence.host)
+            trial.set_user_attr("owner", self._presence.name)
+        return Ticket(trial.number, handle=trial)
+
+    def suggest(self, ticket: Ticket, parameter: Parameter) -> Value:
+        """Ask Optuna for a value; the first trial of a study takes the defaults."""
+        trial: Any = ticket.handle
+        self._default = parameter.default
+        if parameter.choices:
+            value: Value = trial.suggest_categorical(parameter.name, list(parameter.choices))
+            return value
+        suggest = trial.suggest_int if parameter.kind == "int" else trial.suggest_float
+        step = {} if parameter.step is None else {"step": parameter.step}
+        with warnings.catch_warnings():
+            # A step that does not divide the range: the space's own lattice ends where Optuna's does.
+            warnings.simplefilter("ignore")
+            number: Value = suggest(parameter.name, parameter.low, parameter.high, log=parameter.log, **step)
+        return number if parameter.kind == "int" else parameter.checked(number)
+
+    def report(self, ticket: Ticket, epoch: int, score: float) -> bool:
+        """Hand the score to the pruner."""
+        trial: Any = ticket.handle
+        self._study.pruner = _pruner()
+        trial.report(score, epoch)
+        # The space's own configuration is the yardstick: it always trains to its end.
+        return ticket.number > 0 and bool(trial.should_prune())
+
+    def tell(self, ticket: Ticket, trial: Trial) -> None:
+        """Store the result and close the trial."""
+        from optuna.trial import TrialState
+
+        handle: Any = ticket.handle
+        handle.set_user_attr("emotune", trial.to_dict())
+        if trial.state == "complete":
+            self._study.tell(handle, trial.score)
+        elif trial.state == "pruned":
+            self._study.tell(handle, state=TrialState.PRUNED)
+        else:
+            self._study.tell(handle, state=TrialState.FAIL)
+
+    def release(self, ticket: Ticket) -> None:
+        """Let the trial wait for whoever goes on; an interruption is not the trial's fault and not counted."""
+        from optuna.trial import TrialState
+
+        handle: Any = ticket.handle
+        handle.set_user_attr("starts", int(handle.user_attrs.get("starts", 1)) - 1)
+        self._storage.set_trial_state_values(handle._trial_id, TrialState.WAITING)
+
+    def trials(self) -> list[Trial]:
+        """Every ended trial, by number."""
+        return [_ended(trial) for trial in self._study.get_trials(deepcopy=False) if trial.state.is_finished()]
+
+    def close(self) -> None:
+        """Let go of the name that marks this process' trials."""
+        self._presence.close()
+        self._storage.remove_session()
+        self._storage.engine.dispose()
+
+
+def _short(identity: Any) -> str:
+    from emotune.files import fingerprint
+
+    return fingerprint(dict(identity))[:8]
+
+
+def _ended(trial: FrozenTrial) -> Trial:
+    content = trial.user_attrs.get("emotune")
+    if content is not None:
+        return Trial.from_dict(content)
+    # Ended by somebody else's hand, such as the dashboard's.
+    return Trial(trial.number, "failed", dict(trial.params), reason="ended without a result")
+
+
+def _pruner() -> optuna.pruners.BasePruner:
+    import optuna
+
+    return optuna.pruners.MedianPruner(n_startup_trials=PRUNER_STARTUP_TRIALS)
+
+
+def _default_first(sampler: BaseSampler, method: OptunaMethod) -> BaseSampler:
+    """`sampler`, but trial 0 takes the space's defaults, which are known only as each name is asked for."""
+    from optuna.samplers import BaseSampler
+
+    class DefaultFirst(BaseSampler):
+        def infer_relative_search_space(self, study: Any, trial: Any) -> Any:
+            return {} if trial.number == 0 else sampler.infer_relative_search_space(study, trial)
+
+        def sample_relative(self, study: Any, trial: Any, search_space: Any) -> Any:
+            return {} if trial.number == 0 else sampler.sample_relative(study, trial, search_space)
+
+        def sample_independent(self, study: Any, trial: Any, param_name: str, param_distribution: Any) -> Any:
+            if trial.number == 0:
+                return method._default
+            return sampler.sample_independent(study, trial, param_name, param_distribution)
+
+        def before_trial(self, study: Any, trial: Any) -> None:
+            sampler.before_trial(study, trial)
+
+        def after_trial(self, study: Any, trial: Any, state: Any, values: Any) -> None:
+            sampler.after_trial(study, trial, state, values)
+
+    return DefaultFirst()
+
+
+def _open_database(path: Any) -> Any:
+    """Optuna's database in SQLite, set up for several processes.
+
+    Raises:
+        EmotuneError: if the file is not a database that Optuna can use.
+    """
+    import sqlite3
+
+    import sqlalchemy
+    from optuna.storages import RDBStorage
+
+    try:
+        # Readers and one writer at a time do not block each other; the mode is kept in the file.
+        with contextlib.closing(sqlite3.connect(path, timeout=60)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+        storage = RDBStorage(f"sqlite:///{path.as_posix()}", engine_kwargs={"connect_args": {"timeout": 60}})
+    except (sqlite3.DatabaseError, sqlalchemy.exc.SQLAlchemyError, RuntimeError) as error:
+        raise EmotuneError(
+            f"Expected an Optuna database at {path}, but it cannot be opened ({str(error).splitlines()[0]}). "
+            "Move the file away to start anew, or put back a copy."
+        ) from error
+
+    def prepare(connection: Any, _record: Any) -> None:
+        # WAL with NORMAL loses at most the last commits on a power cut, never the database.
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    sqlalchemy.event.listen(storage.engine, "connect", prepare)
+    return storage

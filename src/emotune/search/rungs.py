@@ -1,0 +1,28 @@
+"""When a trial reports, and what: every method's pruner sees the same few epochs and the same steady value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = ["reported", "rungs"]
+
+# A single epoch's score on a few hundred windows jumps; the mean of the last three hardly does.
+WINDOW_EPOCHS = 3
+
+
+def rungs(epochs: int) -> tuple[int, ...]:
+    """Epochs (from 0) after which a trial reports: 2, 4, 6, 9, ... each about half as far again as the last.
+
+    A report costs a write to the study's database, several times an epoch of a small network.
+    """
+    ends, end = [], WINDOW_EPOCHS
+    while end <= epochs:
+        ends.append(end - 1)
+        end = max(end + 2, round(end * 1.4))
+    return tuple(ends)
+
+
+def reported(scores: Sequence[float], epoch: int) -> float:
+    """The value that is reported after `epoch`: the mean of the last three scores up to it."""
+    window = scores[max(0, epoch + 1 - WINDOW_EPOCHS) : epoch + 1]
+    return sum(window) / len(window)

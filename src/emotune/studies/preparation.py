@@ -1,0 +1,80 @@
+"""From a data specification to parts that can be trained on: the same road for the search and the retrain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotune.data.dataset import Dataset
+from emotune.data.scaling import Scaler
+from emotune.data.sources import load_dataset
+from emotune.evaluation.audit import audit
+from emotune.evaluation.splits import Split, split_dataset
+from emotune.features.settings import FeatureSettings
+from emotune.findings import Finding, refuse_errors
+from emotune.models.problem import Problem
+
+__all__ = ["Prepared", "prepare"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """Data, its parts, and what was fitted on the training part alone.
+
+    Attributes:
+        dataset: all rows.
+        split: which of them train, validate and test.
+        scaler: fitted on the training rows.
+        problem: what a model must take and give.
+        findings: what the checks of the data and of the split found; none is an error.
+    """
+
+    dataset: Dataset
+    split: Split
+    scaler: Scaler
+    problem: Problem
+    findings: tuple[Finding, ...]
+
+    def part(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Standardised inputs and targets of some rows."""
+        return self.scaler.transform(self.dataset.inputs[rows]), self.dataset.targets[rows]
+
+    @property
+    def majority(self) -> float:
+        """Share of the largest class over all rows: what always guessing it would get right."""
+        return float(np.bincount(self.dataset.targets).max() / len(self.dataset))
+
+
+def prepare(
+    data: str,
+    settings: FeatureSettings,
+    *,
+    n_steps: int,
+    seed: int,
+    class_names: Callable[[tuple[str, ...]], tuple[str, ...]] = lambda names: names,
+    on_recording: Callable[[int, int], None] | None = None,
+) -> Prepared:
+    """Load, split, audit, and fit the scaler on the training rows.
+
+    Args:
+        data: what `load_dataset` takes.
+        settings: how recordings become vectors.
+        n_steps: windows in a row that make one sample.
+        seed: of the split.
+        class_names: the user's names for classes that the data only numbers.
+        on_recording: called with (recordings read, recordings in all).
+
+    Raises:
+        InputError: if the data cannot be read, split or trained on.
+    """
+    dataset = load_dataset(data, settings, n_steps=n_steps, on_recording=on_recording, seed=seed)
+    dataset = replace(dataset, class_names=class_names(dataset.class_names))
+    split = split_dataset(dataset, seed=seed)
+    findings = (*dataset.findings, *audit(dataset, split))
+    refuse_errors(findings)
+    scaler = Scaler.fit(dataset.inputs[split.train])
+    problem = Problem(dataset.inputs.shape[1:], dataset.n_classes, dataset.layout)
+    return Prepared(dataset, split, scaler, problem, findings)

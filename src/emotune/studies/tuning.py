@@ -1,0 +1,240 @@
+"""A whole search: from prepared data to the winner in `best_hyperparameters.json`."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from emotune import __version__
+from emotune.errors import EmotuneError
+from emotune.evaluation.metrics import Metric
+from emotune.features.vector import FEATURE_VERSION
+from emotune.files import fingerprint, fingerprint_of_file, replacing
+from emotune.search.development import DevelopmentData, save_development_data
+from emotune.search.hypermodel import fingerprint_of_source
+from emotune.search.loop import Observer, Search, SearchResult
+from emotune.search.methods import METHODS, Method, StudySettings, open_method
+from emotune.search.presence import Slots, n_cores
+from emotune.search.trials import Best, Trial, best_of, write_best
+from emotune.search.worker import WorkerSetup
+from emotune.search.workers import WorkerPool
+from emotune.studies.preparation import Prepared
+
+__all__ = ["Tuning", "TuningSettings", "first_guess_s", "provenance", "training_version"]
+
+# Raised when the same configuration would be trained or scored otherwise; old studies are then put aside.
+training_version = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TuningSettings:
+    """What the user asked for.
+
+    Attributes:
+        method: name of the method.
+        algorithm: one of its algorithms; empty for its default.
+        metric: what is optimised.
+        total: trials that the study shall have ended; None for `add` more than it has.
+        add: trials to add.
+        epochs: the most that a trial trains.
+        patience: epochs without a better score before a trial ends.
+        seed: of proposals and training.
+        workers: processes that train.
+        hypermodel: the user's file.
+        folder: where studies lie (`models/tuning`).
+        study: name of the study; empty for the method's default.
+        fresh: put an existing study of that name aside.
+        slots: where the locks lie that share the machine's cores.
+    """
+
+    method: str
+    algorithm: str
+    metric: Metric
+    total: int | None
+    add: int
+    epochs: int
+    patience: int
+    seed: int
+    workers: int
+    hypermodel: Path
+    folder: Path
+    slots: Path
+    study: str = ""
+    fresh: bool = False
+
+
+@dataclass
+class Tuning:
+    """One search of one study, from opening it to its winner.
+
+    Attributes:
+        settings: what the user asked for.
+        prepared: data and parts; its test rows go nowhere from here.
+        say: prints one line for the user.
+    """
+
+    settings: TuningSettings
+    prepared: Prepared
+    say: Callable[[str], None] = print
+    method: Method = field(init=False)
+    study: str = field(init=False)
+    algorithm: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        entry = METHODS.get(self.settings.method)
+        self.study = self.settings.study or (entry.study_name if entry else "")
+        self.algorithm = self.settings.algorithm or (entry.algorithms[0] if entry else "")
+        self.method = open_method(
+            self.settings.method,
+            StudySettings(
+                name=self.study,
+                folder=self.settings.folder,
+                algorithm=self.algorithm,
+                maximise=self.settings.metric.maximise,
+                identity=self.identity,
+                seed=self.settings.seed,
+                epochs=self.settings.epochs,
+                total=self.settings.total,
+                add=self.settings.add,
+                fresh=self.settings.fresh,
+                say=self.say,
+            ),
+        )
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """What the study belongs to; when one of these has changed, its scores do not compare any more."""
+        settings = self.settings
+        return {
+            "data": self.prepared.dataset.fingerprint,
+            "split": self.prepared.split.fingerprint,
+            "metric": settings.metric.name,
+            "algorithm": f"{settings.method}/{self.algorithm}",
+            "space": fingerprint_of_source(settings.hypermodel),
+            "training": fingerprint([training_version, settings.epochs, settings.patience, settings.seed]),
+        }
+
+    def run(self, observer: Observer) -> SearchResult:
+        """Search; the result is stored trial by trial.
+
+        Raises:
+            EmotuneError: if workers cannot be started.
+        """
+        settings, prepared = self.settings, self.prepared
+        data = settings.folder / "data" / fingerprint([self.identity["data"], self.identity["split"]])
+        if not data.is_dir():
+            self._write_data(data)
+        copy = settings.folder / "spaces" / f"{fingerprint_of_file(settings.hypermodel)}.py"
+        if not copy.exists():
+            with replacing(copy) as beside:
+                shutil.copyfile(settings.hypermodel, beside)
+        logs = settings.folder / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        setup = WorkerSetup(
+            data=str(data),
+            hypermodel=str(copy),
+            hypermodel_fingerprint=fingerprint_of_file(copy),
+            problem=prepared.problem.to_dict(),
+            metric=settings.metric.name,
+            epochs=settings.epochs,
+            patience=settings.patience,
+            log=str(logs / f"{self.study}.log"),
+            search_path=(str(settings.hypermodel.parent.resolve()),),
+        )
+        continued = self.algorithm == "hyperband"
+        weights = settings.folder / f"{self.study}-weights" if continued else None
+        if weights is not None:
+            weights.mkdir(exist_ok=True)
+        search = Search(
+            self.method,
+            WorkerPool(setup, settings.workers),
+            Slots(settings.slots, max(n_cores(), settings.workers)),
+            settings.seed,
+            observer,
+            weights=weights,
+        )
+        result = search.run()
+        if weights is not None and not result.interrupted:
+            shutil.rmtree(weights, ignore_errors=True)
+        return result
+
+    def _write_data(self, folder: Path) -> None:
+        split = self.prepared.split
+        inputs, targets = self.prepared.part(split.train)
+        validation_inputs, validation_targets = self.prepared.part(split.validation)
+        beside = folder.with_name(f".{folder.name}-{id(self)}")
+        save_development_data(beside, DevelopmentData(inputs, targets, validation_inputs, validation_targets))
+        try:
+            beside.replace(folder)
+        except OSError:
+            # Another process of the same search was faster; its files are the same.
+            shutil.rmtree(beside, ignore_errors=True)
+
+    def save_best(self, path: Path, trials: list[Trial], command: str) -> Trial:
+        """Write the winner to `path` and give it back.
+
+        Raises:
+            EmotuneError: if no trial is complete; then nothing is written.
+        """
+        best = best_of(trials, maximise=self.settings.metric.maximise)
+        if best is None or best.score is None:
+            reasons = Counter(trial.reason for trial in trials if trial.state == "failed")
+            why = f" Most common reason: {reasons.most_common(1)[0][0]}." if reasons else ""
+            raise EmotuneError(
+                f"Expected at least one complete trial, but none of {len(trials)} is.{why} "
+                f"{path.name} is left as it was. Details are in {self.settings.folder / 'logs'}."
+            )
+        default = next((trial for trial in trials if trial.number == 0), None)
+        states = Counter(trial.state for trial in trials)
+        metadata: dict[str, Any] = {
+            "best_score": best.score,
+            "metric": self.settings.metric.name,
+            "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
+            "method": self.settings.method,
+            "algorithm": self.algorithm,
+            "study": self.study,
+            "trial": best.number,
+            "n_trials": {"ended": len(trials), **states},
+            "default_score": None if default is None else default.score,
+            "n_parameters": best.n_parameters,
+            "epochs": self.settings.epochs,
+            "patience": self.settings.patience,
+            "data": self.prepared.dataset.name,
+            "fingerprints": dict(self.identity),
+            **provenance(self.settings.seed, command),
+        }
+        write_best(path, Best(best.hyperparameters, metadata))
+        return best
+
+
+def provenance(seed: int, command: str) -> dict[str, Any]:
+    """What made a result: code, libraries, machine, seed and command."""
+    packages = ("keras", "tensorflow", "keras-tuner", "optuna", "mne", "numpy", "scipy", "scikit-learn")
+    return {
+        "seed": seed,
+        "command": command,
+        "versions": {
+            "emotune": __version__,
+            "features": FEATURE_VERSION,
+            "python": platform.python_version(),
+            **{name: version(name) for name in packages},
+        },
+        "machine": f"{platform.system()} {platform.machine()}, {n_cores()} cores, Python {sys.implementation.name}",
+    }
+
+
+def first_guess_s(n_rows: int, epochs: int, n_trials: int, n_parallel: int) -> float:
+    """A first guess of a search's seconds, before any trial of it has been timed.
+
+    Two seconds to build and trace a network, and a third of the epochs at about 0.15 ms a row, as the networks
+    of the default space took on one core of a laptop; pruning and patience end most trials early.
+    """
+    return n_trials * (2.0 + epochs / 3 * n_rows * 0.15e-3) / max(1, n_parallel)

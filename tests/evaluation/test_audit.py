@@ -1,0 +1,311 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from emotune.errors import InputError
+from emotune.evaluation.audit import audit
+from emotune.evaluation.splits import Split, split_dataset
+from emotune.findings import refuse_errors
+
+
+def named(findings, name):
+    found = [finding for finding in findings if finding.name == name]
+    assert found, f"no {name} among {[finding.name for finding in findings]}"
+    return found
+
+
+def names(findings, severity=None):
+    return {finding.name for finding in findings if severity in (None, finding.severity)}
+
+
+def by_hand(train, validation, test, protocol="subject", validation_protocol=""):
+    rows = (np.array(part, dtype=np.int64) for part in (train, validation, test))
+    return Split(*rows, protocol=protocol, seed=0, people={}, validation_protocol=validation_protocol)
+
+
+@pytest.fixture
+def six(make_dataset):
+    """Six people of two rows, one of each class, each row a trial."""
+    subject = [f"P{person}" for person in range(1, 7) for _ in range(2)]
+    return make_dataset(subject, [f"{name}//{index % 2}" for index, name in enumerate(subject)], [0, 1] * 6)
+
+
+@pytest.mark.parametrize("n_people", [3, 6, 12, 30])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_clean_split_by_person_passes(make_people, n_people, seed):
+    dataset = make_people(n_people)
+    findings = audit(dataset, split_dataset(dataset, seed=seed))
+    assert names(findings) <= {"few-people"}
+    assert bool(findings) == (n_people < 30)  # 30 people leave 6 to test, enough for an interval
+    refuse_errors(findings)
+
+
+def test_few_tested_people_are_a_note(six):
+    finding = named(audit(six, split_dataset(six, seed=0)), "few-people")[0]
+    assert finding.severity == "note"
+    assert str(finding) == (
+        "Expected at least 6 people in the test part, for an interval over people. Received: 1; the interval will be "
+        "undefined. Measure over several splits, or record more people."
+    )
+
+
+@pytest.mark.parametrize(
+    ("parts", "first", "second"),
+    [
+        (([0, 1, 2], [4, 5], [3, 6, 7]), "train", "test"),
+        (([0, 1, 2], [3, 4, 5], [6, 7]), "train", "validation"),
+        (([0, 1], [2, 4, 5], [3, 6, 7]), "validation", "test"),
+    ],
+)
+@pytest.mark.parametrize("protocol", ["subject", "own parts"])
+def test_a_person_on_both_sides_is_an_error_that_names_the_person(six, parts, first, second, protocol):
+    findings = audit(six, by_hand(*parts, protocol=protocol))
+    (finding,) = named(findings, "person-in-two-parts")
+    assert finding.severity == "error"
+    assert str(finding) == (
+        f"Expected no person in both {first} and {second}. Received: P2. The score would be that of people already "
+        "known. Move each person into one part, or leave the parts out: they are then divided by person."
+    )
+    with pytest.raises(InputError, match="Expected no person in both"):
+        refuse_errors(findings)
+
+
+def test_a_trial_on_both_sides_is_an_error(make_people):
+    dataset = make_people(1, trials_per_class=3, windows=2)
+    split = split_dataset(dataset, seed=0)
+    leaking = replace(split, train=split.train[:-1], test=np.sort(np.append(split.test, split.train[-1])))
+    trial = dataset.groups["trial"][split.train[-1]]
+    (finding,) = named(audit(dataset, leaking), "trial-in-two-parts")
+    assert finding.severity == "error"
+    assert str(finding) == (
+        f"Expected no trial in both train and test. Received: {trial}. Windows of one trial are nearly alike, and "
+        "share samples where they overlap: the score would be that of rows already seen. Move each trial into one "
+        "part, or leave the parts out: they are then divided by person."
+    )
+
+
+def test_many_names_are_cut_short(make_people):
+    dataset = make_people(8)
+    halves = [np.flatnonzero(np.arange(len(dataset)) % 3 == part) for part in range(3)]
+    (finding,) = (
+        f for f in named(audit(dataset, by_hand(*halves)), "person-in-two-parts") if "train and test" in f.message
+    )
+    assert "Received: P1, P2, P3, P4, P5 and 3 more." in finding.message
+
+
+def test_a_row_in_two_parts_is_an_error(six):
+    findings = audit(six, by_hand([0, 1, 2, 3], [4, 5], [3, 6, 7]))
+    (finding,) = named(findings, "rows-in-two-parts")
+    assert finding.severity == "error"
+    assert str(finding) == (
+        "Expected each row of toy in one part. Received: 1 in both train and test, such as row 3. Correct the parts."
+    )
+    # It is the cause of the others, so it is the one that is shown.
+    with pytest.raises(InputError, match=r"^Expected each row of toy in one part"):
+        refuse_errors(findings)
+
+
+def test_an_empty_part_is_an_error(six):
+    (finding,) = named(audit(six, by_hand([0, 1], [], [2, 3])), "empty-part")
+    assert finding.severity == "error"
+    assert str(finding) == "Expected rows of toy in each part. Received: none in validation. Correct the parts."
+
+
+def test_one_person_under_two_names_is_an_error_that_names_both(six):
+    inputs = six.inputs.copy()
+    inputs[10:12] = inputs[0:2]  # P6 is P1 again
+    findings = audit(replace(six, inputs=inputs), by_hand([0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]))
+    (finding,) = named(findings, "identical-rows")
+    assert finding.severity == "error"
+    assert str(finding) == (
+        "Expected no row twice. Received: 2 rows of test that are also in train: P6 in test, P1 in train. If these "
+        "are one person under two names, give them one name; else remove the copies."
+    )
+
+
+def test_identical_rows_are_numbered_where_people_are_not_known(make_dataset):
+    inputs = np.arange(24, dtype=np.float32).reshape(6, 4)
+    inputs[5] = inputs[2]
+    dataset = make_dataset(None, [f"t{index}" for index in range(6)], [0, 1] * 3, inputs=inputs)
+    (finding,) = named(audit(dataset, by_hand([0, 1], [2, 3], [4, 5], "trial")), "identical-rows")
+    assert "1 rows of test that are also in validation: row 5 in test, row 2 in validation." in finding.message
+
+
+def test_sequences_and_negative_zeros_are_compared_by_value(make_dataset):
+    inputs = np.random.default_rng(0).normal(size=(6, 3, 4)).astype(np.float32)
+    inputs[0, 1, 2], inputs[4] = 0.0, inputs[0]
+    inputs[4, 1, 2] = -0.0
+    dataset = make_dataset(["A", "A", "B", "B", "C", "C"], None, [0, 1] * 3, inputs=inputs)
+    split = by_hand([0, 1], [2, 3], [4, 5])
+    assert "identical-rows" in names(audit(dataset, split), "error")
+    inputs[4, 0, 0] = np.nextafter(inputs[4, 0, 0], np.float32(9))
+    assert "identical-rows" not in names(audit(dataset, split))
+
+
+def test_copies_within_one_part_are_no_leak(six):
+    inputs = six.inputs.copy()
+    inputs[1] = inputs[0]
+    findings = audit(replace(six, inputs=inputs), by_hand([0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]))
+    assert "identical-rows" not in names(findings)
+
+
+@pytest.mark.parametrize(
+    ("part", "severity", "consequence"),
+    [
+        ("train", "error", "It could never be answered."),
+        ("validation", "warning", "The score says nothing about it."),
+        ("test", "warning", "The score says nothing about it."),
+    ],
+)
+def test_a_class_missing_in_a_part(six, part, severity, consequence):
+    parts = {"train": [0, 1, 2, 3], "validation": [4, 5, 6, 7], "test": [8, 9, 10, 11]}
+    targets = six.targets.copy()
+    targets[parts[part]] = 0
+    (finding,) = named(audit(replace(six, targets=targets), by_hand(*parts.values())), "class-missing")
+    assert finding.severity == severity
+    assert str(finding) == (
+        f"Expected rows of each class in {part}. Received: none of joy. {consequence} Add people (or trials) of this "
+        "class, or try another seed."
+    )
+
+
+def test_a_class_without_any_row_is_a_warning(six):
+    findings = audit(replace(six, class_names=("calm", "joy", "fear")), split_dataset(six, seed=0))
+    (finding,) = named(findings, "class-without-rows")
+    assert finding.severity == "warning"
+    assert str(finding) == (
+        "Expected rows of each class in toy. Received: none of fear. Add recordings of it, or leave it out of the "
+        "classes: it can be neither learned nor measured."
+    )
+    assert "class-missing" not in names(findings)
+
+
+def test_one_class_alone_is_an_error(six):
+    findings = audit(replace(six, targets=np.zeros(12, dtype=np.int64)), split_dataset(six, seed=0))
+    (finding,) = named(findings, "one-class")
+    assert finding.severity == "error"
+    assert str(finding) == (
+        "Expected rows of at least 2 classes in toy. Received: calm alone. Add recordings of another class."
+    )
+
+
+@pytest.fixture
+def patients(make_dataset):
+    """Eight people, each always of one class, three trials of two rows."""
+    subject = [f"P{person}" for person in range(8) for _ in range(6)]
+    trial = [f"{name}//{index % 6 // 2}" for index, name in enumerate(subject)]
+    return make_dataset(subject, trial, [person % 2 for person in range(8) for _ in range(6)])
+
+
+def test_people_of_one_class_each_are_a_warning_when_they_are_held_out(patients):
+    (finding,) = named(audit(patients, split_dataset(patients, seed=0)), "person-is-label")
+    assert finding.severity == "warning"
+    assert str(finding) == (
+        "Expected people with rows of more than one class. Received: one class a person, so that whatever tells "
+        "people apart looks like emotion. Record each person in several classes, or say so with the score."
+    )
+
+
+def test_people_of_one_class_each_are_an_error_when_recognising_them_is_enough(patients):
+    (finding,) = named(audit(patients, split_dataset(patients, seed=0, protocol="trial")), "person-is-label")
+    assert finding.severity == "error"
+    assert str(finding) == (
+        "Expected people with rows of more than one class. Received: one class a person, so that whatever tells "
+        "people apart looks like emotion, and the test people are known from training. Split by person."
+    )
+
+
+def test_one_person_with_both_classes_is_enough_to_tell_person_from_label(patients):
+    targets = patients.targets.copy()
+    targets[0] = 1 - targets[0]
+    dataset = replace(patients, targets=targets)
+    assert "person-is-label" not in names(audit(dataset, split_dataset(dataset, seed=0)))
+
+
+def test_one_person_alone_is_a_note(make_people):
+    dataset = make_people(1, trials_per_class=4)
+    findings = audit(dataset, split_dataset(dataset, seed=0))
+    assert names(findings) == {"one-person"}
+    assert findings[0].severity == "note"
+    assert str(findings[0]) == (
+        "All rows are of one person: the score holds for new trials of this person alone. Record more people for a "
+        "model that works for others."
+    )
+
+
+def test_validation_on_trials_of_the_training_person_is_a_warning(make_people):
+    dataset = make_people(2, trials_per_class=4)
+    findings = audit(dataset, split_dataset(dataset, seed=0))
+    assert names(findings) == {"few-people", "validation-on-known-person"}
+    (finding,) = named(findings, "validation-on-known-person")
+    assert finding.severity == "warning"
+    assert str(finding) == (
+        "Expected at least 3 people. Received: 2, so that validation is on other trials of the training person: its "
+        "scores flatter, and what is chosen by them fits this person. Record a third person."
+    )
+
+
+def test_with_two_people_the_test_person_must_still_be_unseen(make_people):
+    dataset = make_people(2, trials_per_class=4)
+    split = split_dataset(dataset, seed=0)
+    leaking = replace(split, train=split.train[:-3], test=np.append(split.test, split.train[-3:]))
+    assert {"person-in-two-parts"} <= names(audit(dataset, leaking), "error")
+
+
+def test_a_trial_split_of_many_people_warns_that_they_are_known(make_people):
+    dataset = make_people(6, trials_per_class=3)
+    findings = audit(dataset, split_dataset(dataset, seed=0, protocol="trial"))
+    (finding,) = named(findings, "same-people")
+    assert finding.severity == "warning" and not names(findings, "error")
+    assert str(finding) == (
+        "Training and test hold the same people: the score holds for new trials of people already known. Split by "
+        "person for a score that holds for people never seen."
+    )
+
+
+def test_trials_of_unknown_people_are_a_warning(make_dataset):
+    dataset = make_dataset(None, [f"t{index}" for index in range(12)], [0, 1] * 6)
+    findings = audit(dataset, split_dataset(dataset, seed=0))
+    assert names(findings) == {"people-not-known"}
+    assert findings[0].severity == "warning"
+    assert str(findings[0]) == (
+        "Expected a subject for each row of toy. Received: trials alone, so that the parts may share people: the "
+        "score may not hold for people never seen. Give `subject`."
+    )
+
+
+@pytest.mark.parametrize("subject", [None, ["P1"] * 6])
+def test_own_parts_that_cannot_be_checked_are_a_strong_warning(make_dataset, subject):
+    parts = {"train": [0, 1], "validation": [2, 3], "test": [4, 5]}
+    dataset = make_dataset(subject, None, [0, 1] * 3, parts=parts)
+    findings = audit(dataset, split_dataset(dataset, seed=0))
+    (finding,) = named(findings, "parts-not-checked")
+    assert finding.severity == "warning"
+    assert str(finding) == (
+        "Expected a subject or trial for each row of toy. Received: parts without them, so that nobody can tell "
+        "whether they share people or recordings; if they do, every score of theirs is too high, often by tens of "
+        "points. Give `subject` (and `trial`) and the parts are checked; do not report a score without."
+    )
+    refuse_errors(findings)
+
+
+def test_own_parts_of_one_person_are_held_to_the_rule_of_trials(make_dataset):
+    trial = ["a", "b", "c", "d", "e", "f"]
+    parts = {"train": [0, 1], "validation": [2, 3], "test": [4, 5]}
+    clean = make_dataset(["P1"] * 6, trial, [0, 1] * 3, parts=parts)
+    assert names(audit(clean, split_dataset(clean, seed=0))) == {"one-person"}
+    leaking = make_dataset(["P1"] * 6, [*trial[:5], "a"], [0, 1] * 3, parts=parts)
+    assert names(audit(leaking, split_dataset(leaking, seed=0)), "error") == {"trial-in-two-parts"}
+
+
+def test_own_parts_of_different_people_pass(six):
+    dataset = replace(six, parts={"train": np.arange(4), "validation": np.arange(4, 8), "test": np.arange(8, 12)})
+    assert names(audit(dataset, split_dataset(dataset, seed=0))) == {"few-people"}
+
+
+def test_a_group_column_with_holes_is_refused(six):
+    subject = six.groups["subject"].copy()
+    subject[3] = ""
+    with pytest.raises(InputError, match="Expected a subject for every row of toy, or for none"):
+        audit(replace(six, groups={**six.groups, "subject": subject}), by_hand([0, 1], [2, 3], [4, 5]))

@@ -1,0 +1,265 @@
+"""From recordings to vectors and tables: what is checked, refused, reported and aggregated."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from emotune.errors import InputError
+from emotune.features.extraction import FeatureSettings, extract, extract_all, fingerprint_of_features
+from emotune.features.layout import CHANNELS, FEATURE_NAMES, STANDARD
+from emotune.features.vector import compute_vectors
+
+MUSE = ("TP9", "AF7", "AF8", "TP10")
+TEN_TWENTY = "Fp1 Fp2 F3 F4 F7 F8 T3 T4 C3 C4 T5 T6 P3 P4 O1 O2 Fz Cz Pz".split()
+FOUR = FeatureSettings()
+
+
+def names_of(findings) -> list[str]:
+    return [finding.name for finding in findings]
+
+
+def test_vectors_are_those_of_the_windows_of_the_referenced_samples(recording):
+    noise = recording(seconds=13)
+    features = extract(noise, FeatureSettings(window_s=4, overlap=0.5))
+    np.testing.assert_array_equal(features.starts_s, [0, 2, 4, 6, 8])
+    assert features.layout == STANDARD
+    samples = noise.samples_uv.astype(np.float64)
+    referenced = samples - samples.mean(axis=0)
+    third = compute_vectors(referenced[None, :, 512:1024].astype(np.float32), 128.0, STANDARD)
+    np.testing.assert_allclose(features.values[2], third[0], atol=2e-5)
+    assert (features.interpolated, features.findings) == ((), ())
+
+
+def test_without_a_reference_the_samples_stay(recording):
+    noise = recording()
+    features = extract(noise, FeatureSettings(reference="none"))
+    expected = compute_vectors(noise.samples_uv[None, :, :512], 128.0, STANDARD)
+    np.testing.assert_allclose(features.values[:1], expected, atol=2e-5)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(order=st.permutations(range(len(TEN_TWENTY))))
+def test_a_permuted_channel_order_gives_the_same_vectors(recording, order):
+    straight = recording(TEN_TWENTY)
+    permuted = replace(
+        straight, samples_uv=straight.samples_uv[list(order)], channel_names=tuple(TEN_TWENTY[i] for i in order)
+    )
+    np.testing.assert_allclose(extract(permuted, FOUR).values, extract(straight, FOUR).values, atol=2e-5)
+
+
+def test_a_new_reference_of_the_recording_changes_nothing(recording):
+    linked = recording(TEN_TWENTY)
+    to_cz = replace(linked, samples_uv=linked.samples_uv - linked.samples_uv[17])
+    # Cz itself is flat then, and says so; its place is known all the same.
+    assert names_of(extract(to_cz, FOUR).findings) == ["flat-channel", "interpolated-channels"]
+    np.testing.assert_allclose(extract(to_cz, FOUR).values, extract(linked, FOUR).values, atol=1e-4)
+
+
+@pytest.mark.parametrize("offset_uv", [1e3, 1e4])
+def test_an_offset_of_the_amplifier_changes_nothing(recording, offset_uv):
+    noise = recording()
+    shifted = replace(noise, samples_uv=noise.samples_uv + np.float32(offset_uv) * np.arange(32)[:, None] / 32)
+    np.testing.assert_allclose(extract(shifted, FOUR).values, extract(noise, FOUR).values, atol=5e-4)
+
+
+def test_missing_channels_are_named_and_more_than_half_is_a_warning(recording):
+    usual = extract(recording(TEN_TWENTY), FOUR)
+    assert len(usual.interpolated) == 32 - 19
+    assert [(f.name, f.severity) for f in usual.findings] == [("interpolated-channels", "note")]
+    assert "13 of the 32 channels were not recorded and are interpolated: AF3, FC5" in usual.findings[0].message
+    few = extract(recording(CHANNELS[:10]), FOUR)
+    assert [(f.name, f.severity) for f in few.findings] == [("interpolated-channels", "warning")]
+
+
+def test_a_small_cap_says_that_it_has_a_layout_of_its_own(recording):
+    features = extract(recording(MUSE), FOUR)
+    assert features.values.shape == (2, 4 * 5 + 1 + 4)
+    finding = features.findings[0]
+    assert (finding.name, finding.severity) == ("own-layout", "warning")
+    assert "AF7, AF8, TP9, TP10 (25 values)" in finding.message
+
+
+def test_one_channel_keeps_its_reference_and_says_so(recording):
+    features = extract(recording(("Cz",)), FOUR)
+    assert names_of(features.findings) == ["own-layout", "recorded-reference"]
+    assert features.values.std() > 0.1
+
+
+def test_dropped_channels_are_named_and_their_damage_does_not_count(recording):
+    noise = recording((*CHANNELS, "ECG", "A2-A1"))
+    samples = noise.samples_uv.copy()
+    samples[32:] = np.nan
+    features = extract(replace(noise, samples_uv=samples), FOUR)
+    assert [str(finding) for finding in features.findings] == ["2 recorded channels are not used: ECG, A2-A1."]
+    whole = extract(replace(noise, samples_uv=samples[:32], channel_names=CHANNELS), FOUR)
+    np.testing.assert_allclose(features.values, whole.values, atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(channel=st.integers(0, 31), time=st.integers(0, 9 * 128 - 1))
+def test_nan_never_passes_wherever_it_is(recording, value, channel, time):
+    noise = recording()
+    samples = noise.samples_uv.copy()
+    samples[channel, time] = value
+    with pytest.raises(InputError, match=rf"noise0.edf.*{CHANNELS[channel]} \(1 of 1152\)"):
+        extract(replace(noise, samples_uv=samples), FOUR)
+
+
+@pytest.mark.parametrize("reference", ["average", "none"])
+def test_a_flat_channel_is_finite_and_a_finding(recording, reference):
+    noise = recording()
+    samples = noise.samples_uv.copy()
+    samples[7] = 12.5
+    features = extract(replace(noise, samples_uv=samples), FeatureSettings(reference=reference))
+    assert np.isfinite(features.values).all()
+    flat = next(finding for finding in features.findings if finding.name == "flat-channel")
+    assert "T7" in flat.message
+
+
+def test_a_stretch_without_power_is_a_finding_with_its_channels(recording):
+    noise = recording(seconds=12)
+    samples = noise.samples_uv.copy()
+    samples[7, 512:1024] = 0
+    features = extract(replace(noise, samples_uv=samples), FeatureSettings(reference="none"))
+    assert np.isfinite(features.values).all()
+    [finding] = features.findings
+    assert (finding.name, finding.severity) == ("power-floor", "warning")
+    assert "noise0.edf: 1 of 3 windows have no measurable power in delta, theta, alpha, beta, gamma at T7" in str(
+        finding
+    )
+
+
+def test_nothing_but_flat_channels_is_refused(recording):
+    noise = recording()
+    with pytest.raises(InputError, match="noise0.edf"):
+        extract(replace(noise, samples_uv=np.zeros_like(noise.samples_uv)), FOUR)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"seconds": 3.0}, r"noise0.edf: Expected at least one window of 4 s\. Received: 3.00 s"),
+        ({"rate_hz": 64.0}, r"noise0.edf: Expected a sampling rate of at least 90 Hz.*Received: 64 Hz"),
+        ({"channel_names": ("E1", "E2")}, r"noise0.edf: Expected channels with names.*Received: E1, E2"),
+        ({"seconds": 3.0, "source": ""}, r"^subject p1: Expected at least one window"),
+        ({"seconds": 3.0, "source": "", "subject": ""}, r"^the recording: Expected at least one window"),
+    ],
+)
+def test_a_recording_that_cannot_be_used_is_named(recording, fields, message):
+    with pytest.raises(InputError, match=message):
+        extract(recording(**fields), FOUR)
+
+
+def test_a_table_has_a_row_for_every_window_with_its_groups(recording, set_of):
+    recordings = set_of(
+        recording(seconds=9, seed=1, subject="anna", label=1, session="1", trial="7", stimulus="film"),
+        recording(seconds=13, seed=2, subject="bo", label=0, trial="2"),
+    )
+    calls = []
+    table = extract_all(recordings, FOUR, on_recording=lambda done, total: calls.append((done, total)))
+    assert calls == [(1, 2), (2, 2)]
+    assert table.values.shape == (5, len(FEATURE_NAMES))
+    assert (table.values.dtype, table.labels.dtype) == (np.float32, np.int64)
+    assert table.labels.tolist() == [1, 1, 0, 0, 0]
+    assert table.subject.tolist() == ["anna"] * 2 + ["bo"] * 3
+    assert table.session.tolist() == ["1"] * 2 + [""] * 3
+    assert table.trial.tolist() == ["7"] * 2 + ["2"] * 3
+    assert table.stimulus.tolist() == ["film"] * 2 + [""] * 3
+    assert table.starts_s.tolist() == [0, 4, 0, 4, 8]
+    assert (table.n_recordings, len(table), table.class_names) == (2, 5, ("calm", "joy"))
+    np.testing.assert_array_equal(table.values[2:], extract(recordings.recordings[1], FOUR).values)
+
+
+def test_the_same_finding_is_said_once_with_its_count(recording, set_of):
+    caps = [recording(TEN_TWENTY, seed=seed) for seed in range(4)] + [recording(seed=9)]
+    table = extract_all(set_of(*caps), FOUR)
+    assert [str(finding) for finding in table.findings if finding.name == "interpolated-channels"] == [
+        "13 of the 32 channels were not recorded and are interpolated: AF3, FC5, FC1, CP5, CP1, PO3, Oz, AF4, FC6, "
+        "FC2, CP6, CP2, PO4 (in 4 recordings)."
+    ]
+    assert table.interpolated["AF3"] == 4
+    assert set(table.interpolated.values()) == {4}
+    everywhere = extract_all(set_of(*caps[:4]), FOUR)
+    assert "(in all 4 recordings)." in everywhere.findings[0].message
+
+
+@pytest.mark.parametrize(("n", "last"), [(3, None), (4, "1 more recording."), (6, "3 more recordings.")])
+def test_of_findings_of_one_kind_three_are_shown(recording, set_of, n, last):
+    flat = []
+    for seed in range(n):
+        noise = recording(seed=seed)
+        noise.samples_uv[3] = 0
+        flat.append(noise)
+    findings = extract_all(set_of(*flat), FOUR).findings
+    assert names_of(findings) == ["flat-channel"] * min(n, 4)
+    assert [f"noise{i}.edf" in findings[i].message for i in range(3)] == [True] * 3
+    if last:
+        assert findings[3].message == f"The check `flat-channel` found the like in {last}"
+        assert findings[3].severity == "warning"
+
+
+def test_recordings_of_two_kinds_of_cap_are_refused_by_name(recording, set_of):
+    recordings = set_of(recording(seed=1), recording(seed=2), recording(MUSE, seed=3))
+    with pytest.raises(
+        InputError,
+        match=r"Received: 32 channels \(Fp1, AF3, F3, F7 ...\) from noise1.edf, 4 channels .* from noise3.edf",
+    ):
+        extract_all(recordings, FOUR)
+
+
+@pytest.mark.parametrize(("label", "received"), [(None, "no label"), (2, "label 2"), (-1, "label -1")])
+def test_a_label_that_is_none_of_the_classes_is_refused(recording, set_of, label, received):
+    with pytest.raises(
+        InputError, match=rf"noise0.edf: expected a label from 0 to 1 \(calm, joy\)\. Received: {received}"
+    ):
+        extract_all(set_of(recording(label=label)), FOUR)
+
+
+def test_an_empty_set_is_refused(set_of):
+    with pytest.raises(InputError, match=r"at least one recording in in memory\. Received: none"):
+        extract_all(set_of(), FOUR)
+
+
+def test_the_fingerprint_follows_recordings_classes_and_settings(recording, set_of):
+    base = set_of(recording())
+    prints = {
+        fingerprint_of_features(base, FOUR),
+        fingerprint_of_features(set_of(recording(), version="2"), FOUR),
+        fingerprint_of_features(set_of(recording(), class_names=("calm", "fear")), FOUR),
+        *(
+            fingerprint_of_features(base, changed)
+            for changed in (
+                FeatureSettings(window_s=2),
+                FeatureSettings(overlap=0.5),
+                FeatureSettings(reference="none"),
+                FeatureSettings(bands_hz={"alpha": (8, 13)}),
+            )
+        ),
+    }
+    assert len(prints) == 7
+    assert extract_all(base, FOUR).fingerprint == fingerprint_of_features(set_of(recording()), FeatureSettings())
+
+
+def test_a_new_version_of_the_features_changes_the_fingerprint(recording, set_of, monkeypatch):
+    before = fingerprint_of_features(set_of(recording()), FOUR)
+    monkeypatch.setattr("emotune.features.extraction.FEATURE_VERSION", 2)
+    assert fingerprint_of_features(set_of(recording()), FOUR) != before
+
+
+def test_a_real_recording_in_old_names(shared_data):
+    from emotune.recordings.reading import read_recording
+
+    real = read_recording(shared_data / "eegmat" / "Subject00_1.edf")
+    features = extract(real, FOUR)
+    assert features.values.shape == (15, len(FEATURE_NAMES))
+    assert len(features.interpolated) == 13
+    # Relaxed EEG: a few µV in alpha, more in delta than in gamma.
+    entropies = features.values[:, : 32 * 5].reshape(-1, 32, 5).mean(axis=(0, 1))
+    alpha_uv = np.sqrt(np.exp(2 * entropies[2]) / (2 * np.pi * np.e))
+    assert 1 < alpha_uv < 30
+    assert entropies[0] > entropies[4]
+    assert not [finding for finding in features.findings if finding.severity != "note"]

@@ -1,0 +1,58 @@
+"""Settings: they survive JSON, and what makes no sense is refused."""
+
+import json
+import pickle
+
+import pytest
+
+from emotune.errors import InputError
+from emotune.features.layout import BANDS_HZ
+from emotune.features.settings import FeatureSettings
+
+OTHERS = FeatureSettings(window_s=2, overlap=0.5, bands_hz={"alpha": (8, 13), "theta": (4, 8)}, reference="none")
+
+
+def test_defaults_are_those_of_the_design():
+    settings = FeatureSettings()
+    assert (settings.window_s, settings.overlap, settings.reference) == (4.0, 0.0, "average")
+    assert dict(settings.bands_hz) == dict(BANDS_HZ)
+
+
+@pytest.mark.parametrize("settings", [FeatureSettings(), OTHERS])
+def test_settings_survive_json_and_the_way_to_another_process(settings):
+    assert FeatureSettings.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
+    assert pickle.loads(pickle.dumps(settings)) == settings
+
+
+def test_bands_are_kept_from_low_to_high():
+    assert list(OTHERS.bands_hz) == ["theta", "alpha"]
+    same = FeatureSettings(2, 0.5, {"theta": (4, 8), "alpha": (8, 13)}, "none")
+    assert json.dumps(same.to_dict()) == json.dumps(OTHERS.to_dict())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"window_s": 0}, "`window_s` must be a length above 0 s"),
+        ({"overlap": 1}, "`overlap` must be a part of a window"),
+        ({"reference": "Cz"}, "`reference` must be one of average, none. Received: 'Cz'"),
+        ({"bands_hz": {"theta": (4, 8)}}, "one of them `alpha`.*Received: theta. Name the band"),
+        ({"bands_hz": {}}, "one of them `alpha`.*Received: none"),
+        ({"bands_hz": [("alpha", 8, 13), ("alpha", 4, 8)]}, "bands with different names"),
+        ({"bands_hz": {"alpha": (13, 8)}}, "from above 0 Hz to a higher edge.*Mend alpha"),
+        ({"bands_hz": {"alpha": (0, 8)}}, "from above 0 Hz to a higher edge.*Mend alpha"),
+        ({"bands_hz": {"alpha": (8, float("nan"))}}, "from above 0 Hz to a higher edge.*Mend alpha"),
+        ({"bands_hz": {"alpha": 8}}, r"each band its \(low, high\) in Hz"),
+        ({"bands_hz": {"alpha": ("low", "high")}}, r"each band its \(low, high\) in Hz"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(change, message):
+    with pytest.raises(InputError, match=message):
+        FeatureSettings(**change)
+
+
+@pytest.mark.parametrize("change", [{"estimator": "filter"}, None])
+def test_a_file_of_another_version_is_refused(change):
+    content = FeatureSettings().to_dict() | change if change else {"window_s": 4.0}
+    with pytest.raises(InputError, match=r"Expected the feature settings.*Received: .*Write the file anew"):
+        FeatureSettings.from_dict(content)
