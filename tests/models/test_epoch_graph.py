@@ -168,6 +168,8 @@ def test_the_averaged_weights_are_the_final_ones_as_after_keras_fit(data, fake_m
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
+# Keras 3.15 asks its variables for an array in the way of NumPy 1.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_a_callback_that_changes_the_learning_rate_acts(data, fake_metric):
     rates = []
     for engine in ("graph", "fit"):

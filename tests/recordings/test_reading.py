@@ -75,16 +75,14 @@ def test_a_stretch_is_half_open_and_centred_by_itself(suffix, tmp_path, write_re
     path = write_recording(tmp_path / f"a_raw{suffix}", NAMES, samples)
     recording = read_recording(path, start_s=0.5, stop_s=1.25)
     np.testing.assert_allclose(recording.samples_uv, centred(samples[:, 64:160]), atol=2e-3)
-    np.testing.assert_allclose(
-        read_recording(path, start_s=3.0).samples_uv, centred(samples[:, 384:]), atol=2e-3
-    )
+    np.testing.assert_allclose(read_recording(path, start_s=3.0).samples_uv, centred(samples[:, 384:]), atol=2e-3)
 
 
 def test_a_large_offset_costs_no_precision(tmp_path, write_recording, make_eeg):
     samples = make_eeg(NAMES) + 300_000.0
     recording = read_recording(write_recording(tmp_path / "a.bdf", NAMES, samples))
-    # A float32 at 3e5 has steps of 0.03 µV; centred in float64 first, the error is that of 50 µV.
-    np.testing.assert_allclose(recording.samples_uv, centred(samples), atol=2e-5)
+    # A float32 at 3e5 has steps of 0.03 µV; centred in float64 first, the error is that of 60 µV.
+    np.testing.assert_allclose(recording.samples_uv, centred(samples), atol=1e-4)
 
 
 def test_a_nan_stays_and_spoils_no_other_sample(tmp_path, write_recording, make_eeg):

@@ -68,6 +68,8 @@ class Progress:
 
     def started(self, number: int) -> None:
         """A trial was given to a worker."""
+        if not self._running and len(self._trials) == self._earlier:
+            self._begun = time.monotonic()  # what came before is not a trial's time
         self._running.add(number)
         self._said = ""
         self._draw()
@@ -87,11 +89,11 @@ class Progress:
         self._print(line if self._live is not None else f"{line}   {self._left()}")
         self._draw()
 
-    def waiting(self, why: str) -> None:
-        """Say once why nothing is running."""
-        if why != self._said:
-            self._said = why
-            self._print(f"waiting: {why}")
+    def waiting(self, what: str) -> None:
+        """Say once what the search waits for."""
+        if what != self._said:
+            self._said = what
+            self._print(f"waiting for {what}")
 
     def _left(self) -> str:
         left = max(0, self._total - len(self._trials))

@@ -242,7 +242,7 @@ def _report(tuning: Tuning, trials: list[Trial], best: Trial, best_path: Path, p
     )
     if best.number == 0:
         print("No trial did better than the default configuration.")
-    elif default is not None and default.score is not None:
+    elif default is not None and default.full_length and default.score is not None:
         print(f"The default configuration (trial 0) has {default.score:.3f} there.")
     print(
         f"The winner was chosen on these {len(prepared.split.validation)} windows, so {best.score:.3f} flatters it; "

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 __all__ = ["ScoreCurve"]
+
+# Sums of the same scores in another order differ in the last bits: that is no better epoch.
+_TIE = 1e-9
 
 
 class ScoreCurve:
@@ -37,8 +38,7 @@ class ScoreCurve:
     def mean(self, epoch: int) -> float:
         """The mean score of `epoch` and its neighbours."""
         around = self.scores[max(0, epoch - 1) : epoch + 2]
-        # fsum rounds once: the same three scores give the same mean in any order, and a tie is a tie.
-        return math.fsum(around) / len(around)
+        return sum(around) / len(around)
 
     @property
     def waited(self) -> int:
@@ -52,4 +52,4 @@ class ScoreCurve:
         return last if self.best is None or self._is_better(last, self.best) else self.best
 
     def _is_better(self, epoch: int, than: int) -> bool:
-        return self._sign * self.mean(epoch) > self._sign * self.mean(than)
+        return self._sign * (self.mean(epoch) - self.mean(than)) > _TIE

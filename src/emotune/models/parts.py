@@ -168,7 +168,9 @@ def optimizer(name: str, learning_rate: float, *, weight_decay: float = 0.0) -> 
     """
     if name not in OPTIMIZERS:
         raise InputError(f"`optimizer` must be one of {', '.join(OPTIMIZERS)}. Received: {name!r}.")
-    return OPTIMIZERS[name](learning_rate=learning_rate, weight_decay=weight_decay or None)
+    # AdamW has a decay of its own where none is given; the others do without the step where it is None.
+    decay = weight_decay if weight_decay or name == "adamw" else None
+    return OPTIMIZERS[name](learning_rate=learning_rate, weight_decay=decay)
 
 
 def classifier(

@@ -208,13 +208,13 @@ def _described(folder: Path, content: Any) -> Bundle:
             f"emotune {content.get('emotune')}. Update emotune, or train the model again with this version."
         )
     try:
-        if schema != SCHEMA:
+        if type(schema) is not int or schema != SCHEMA:
             raise ValueError(f"schema {schema!r}")
         layout, features, calibration = content["layout"], content["features"], content["calibration"]
         bundle = Bundle(
             folder=folder,
-            class_names=tuple(map(_text, content["class_names"])),
-            input_shape=tuple(map(_count, content["input_shape"])),
+            class_names=tuple(map(_text, _list(content["class_names"]))),
+            input_shape=tuple(map(_count, _list(content["input_shape"]))),
             scaler=Scaler.from_dict(content["scaler"]),
             layout=None if layout is None else Layout.from_dict(layout),
             features=None if features is None else FeatureSettings.from_dict(features),
@@ -288,6 +288,12 @@ def _compare(bundle: Bundle, model: Any, loaded: Any) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"a list expected, not {value!r}")
+    return value
 
 
 def _text(value: Any) -> str:

@@ -23,6 +23,9 @@ __all__ = ["Observer", "Search", "SearchResult"]
 # How long to sit on the pipes before looking at slots and other processes again.
 _TICK_S = 0.2
 
+# A shorter pause is no news.
+_SAY_WAITING_AFTER_S = 3.0
+
 
 class Observer(Protocol):
     """Who watches a search: the progress display, a test."""
@@ -35,8 +38,8 @@ class Observer(Protocol):
         """A trial of this process has ended and is stored."""
         ...
 
-    def waiting(self, why: str) -> None:
-        """Nothing of this process is running, for the reason given."""
+    def waiting(self, what: str) -> None:
+        """Nothing of this process has run for a while: it waits for what is given."""
         ...
 
 
@@ -87,6 +90,7 @@ class Search:
     _running: dict[Worker, _Running] = field(default_factory=dict)
     _retries: list[_Running] = field(default_factory=list)
     _own: int = 0
+    _idle_since: float = field(default_factory=time.monotonic)
 
     def run(self) -> SearchResult:
         """Search until the study has its total in all processes together, or until stopped.
@@ -144,17 +148,20 @@ class Search:
                 continue
             slot = self.slots.take()
             if slot is None:
-                if not self._running:
-                    self.observer.waiting("all cores are taken by other searches")
+                self._wait_for("cores that other searches on this machine hold")
                 return None
             answer = self.method.ask()
             if isinstance(answer, Nothing):
                 slot.release()
-                if answer is Nothing.WAIT and not self._running:
-                    self.observer.waiting("other trials of the study must end first")
+                if answer is Nothing.WAIT:
+                    self._wait_for("trials of this study that other processes train")
                 return answer
             self._order(worker, _Running(answer, slot, time.monotonic()))
         return None
+
+    def _wait_for(self, what: str) -> None:
+        if not self._running and time.monotonic() - self._idle_since > _SAY_WAITING_AFTER_S:
+            self.observer.waiting(what)
 
     def _order(self, worker: Worker, running: _Running) -> None:
         ticket = running.ticket
@@ -209,4 +216,5 @@ class Search:
         self.method.tell(running.ticket, trial)
         running.slot.release()
         self._own += 1
+        self._idle_since = time.monotonic()
         self.observer.ended(trial)

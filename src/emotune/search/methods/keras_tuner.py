@@ -75,7 +75,7 @@ class KerasTunerMethod:
             if changed or self._settings.fresh:
                 aside = _free(self._folder.with_name(f"{self._settings.name}-{fingerprint(theirs)[:8]}"))
                 self._folder.replace(aside)
-                why = f"its {', '.join(changed)} differ from this run's" if changed else "--fresh starts anew"
+                why = f"this run has another {' and another '.join(changed)}" if changed else "--fresh starts anew"
                 self._settings.say(f"The study {self._settings.name} is put aside as {aside.name}: {why}.")
         earlier = self._folder.with_name(f"{self._settings.name}-{fingerprint(identity)[:8]}")
         if not path.exists() and earlier.is_dir() and not self._settings.fresh:

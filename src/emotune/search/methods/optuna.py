@@ -116,7 +116,7 @@ class OptunaMethod:
             if self._presence.is_alive(trial.user_attrs.get("owner", "")):
                 raise InputError(
                     f"Study {study.study_name} is being searched by another process with another "
-                    f"{', '.join(changed) or 'start'}. Wait until it ends, or give this run a name by --study NAME."
+                    f"{' and another '.join(changed) or 'start'}. Wait until it ends, or use --study NAME."
                 )
         aside = f"{study.study_name}-{_short(study.user_attrs.get('identity', {}))}"
         number = 2
@@ -124,7 +124,7 @@ class OptunaMethod:
             aside = f"{study.study_name}-{_short(study.user_attrs.get('identity', {}))}-{number}"
             number += 1
         self._rename(study.study_name, aside)
-        why = f"its {', '.join(changed)} differ from this run's" if changed else "--fresh starts anew"
+        why = f"this run has another {' and another '.join(changed)}" if changed else "--fresh starts anew"
         self._settings.say(f"The study {self._settings.name} is put aside as {aside}: {why}.")
 
     def _rename(self, old: str, new: str) -> None:
