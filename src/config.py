@@ -1,13 +1,13 @@
-"""The settings of emotune, for editing: the retrain (`python src/train_emotion_model.py`) uses what stands here.
+"""The settings of emotune, yours to edit: the retrain (`python src/train_emotion_model.py`) uses what stands here.
 
 `python run_hyperparameter_tuning.py --apply` writes the winner of a search into the constants of the network and
-leaves your comments alone. A flag on the command line overrides a constant for that run. Paths are relative to
+leaves your comments alone. A flag on the command line goes before a constant. Paths are relative to the folder
 where a command is run, the project's root.
 """
 
 # Data
-DATA = "simulated"  # works without any file; or "manifest:PATH.csv" (your recordings) or "FILE.npz" (your vectors)
-EMOTION_LABELS = {  # names of labels that your data has as numbers; the simulated people feel these
+DATA = "simulated"  # works without any file; else "manifest:PATH.csv" (recordings) or "FILE.npz" (vectors)
+EMOTION_LABELS = {  # the names where your data has only these numbers; the simulated people feel these five
     0: "neutral",
     1: "happy",
     2: "sad",
@@ -16,50 +16,53 @@ EMOTION_LABELS = {  # names of labels that your data has as numbers; the simulat
 }
 
 # From recordings to vectors
-CHANNELS = [  # DEAP's Geneva order; other caps are mapped onto these, missing electrodes are interpolated
+CHANNELS = [  # DEAP's Geneva order; other caps are mapped onto these, and what a cap lacks is interpolated
     "Fp1", "AF3", "F3", "F7", "FC5", "FC1", "C3", "T7", "CP5", "CP1", "P3", "P7", "PO3", "O1", "Oz", "Pz",
     "Fp2", "AF4", "Fz", "F4", "F8", "FC6", "FC2", "Cz", "C4", "T8", "CP6", "CP2", "P4", "P8", "PO4", "O2",
 ]  # fmt: skip
-BANDS_HZ = {  # half-open, so that no frequency counts twice; `alpha` must stay, the asymmetries need it
+BANDS_HZ = {  # half-open, so that no frequency counts twice; the asymmetries need one called alpha
     "delta": (1.0, 4.0),
     "theta": (4.0, 8.0),
     "alpha": (8.0, 14.0),
     "beta": (14.0, 31.0),
-    "gamma": (31.0, 45.0),  # ends below the mains hum of 50 and 60 Hz
+    "gamma": (31.0, 45.0),  # ends below the hum of the mains, 50 or 60 Hz
 }
-WINDOW_S = 4.0  # four cycles of the slowest rhythm, 1 Hz; shorter windows cannot hold it
-WINDOW_OVERLAP = 0.0  # windows that share samples are near-duplicates, more rows without more data
+WINDOW_S = 4.0  # four cycles of the slowest rhythm, 1 Hz, which shorter windows cannot hold
+WINDOW_OVERLAP = 0.0  # windows that share samples are more rows, but hardly more data
 REFERENCE = "average"  # makes recordings with different reference electrodes alike; "none" leaves them as they are
-N_STEPS = 1  # windows in a row that make one sample; above 1, convolution and LSTM run over time
+N_STEPS = 1  # windows in a row that make one sample; above 1, convolutions and LSTM run over time
 
-# The network; the names in build_model of src/hyperparameter_tuner.py are the same in small letters
-VECTOR_ENTRY = "electrodes"  # 32 electrodes x 5 bands: five times as fast as "sequence", the 167 values in a row
-INPUT_DROPOUT = 0.1  # share of the features hidden at each step, so that no single electrode decides
-CNN_FILTERS = [64]  # one number a convolution block; [] for none. KERNEL_SIZES … CNN_DROPOUTS are as long
-KERNEL_SIZES = [3]  # neighbouring electrodes that a filter sees
-POOLING = ["max"]  # "max" keeps the strongest answer, "average" the mean
-POOL_SIZES = [2]  # how many steps become one
+# The network. The same names in small letters stand in build_model of src/hyperparameter_tuner.py
+INPUT_DROPOUT = 0.2  # hides this share of the features at each step, so that no electrode is relied on
+VECTOR_ENTRY = "electrodes"  # into convolutions and LSTM: 32 electrodes x 5 bands; "sequence" of 167 is 5 times slower
+CNN_FILTERS = []  # one number a convolution block, such as [64, 128]; none, as small data often do best without
+KERNEL_SIZES = [3]  # neighbours that make up a pattern, for each block; the last value serves all further blocks
+POOLING = ["max"]  # of each block: the strongest answer, or the "average"
+POOL_SIZES = [2]  # how much shorter each block makes the sequence
 CNN_DROPOUTS = [0.2]  # behind each block
-LSTM_UNITS = 0  # 0 for no LSTM, which trains several times as fast
+BATCH_NORM = True  # in every block: steadier with deep networks, noisier in small batches
+GLOBAL_POOLING = "average"  # what is left behind the blocks where there is no LSTM; or "max", "flatten"
+LSTM_UNITS = 0  # memory for the order along the sequence; 0 for no LSTM, the slowest part of all
+LSTM_BIDIRECTIONAL = True  # reads from both ends, for twice the time
 LSTM_DROPOUT = 0.2  # in front of the LSTM
-DENSE_UNITS = [128]  # one number a dense layer
-DENSE_DROPOUTS = [0.3]  # behind each; with few people the best protection there is
-L2 = 0.0001  # pulls all weights towards 0
+DENSE_UNITS = [64]  # one number a dense layer; [] without convolutions is logistic regression
+DENSE_DROPOUTS = [0.5]  # behind each layer, the best protection where people are few
+L2 = 1e-5  # keeps all weights small
 
 # Training
-LEARNING_RATE = 0.001  # the size of a step; change it with anything else and it wants tuning again
-OPTIMIZER = "adam"  # "adam", "adamw" or "rmsprop"
-WEIGHT_DECAY = 0.0001  # of "adamw": like L2, but the same for often and seldom used weights
-BATCH_SIZE = 32  # samples a step; smaller is noisier, which often generalises better
-LABEL_SMOOTHING = 0.0  # how far the target is from certainty; labels of emotions are none
-CLASS_BALANCE = "weights"  # rare emotions count as much as frequent ones
-EPOCHS = 50  # at most; PATIENCE ends most runs before
-PATIENCE = 10  # epochs without improvement: validation scores are noisy with few people
-METRIC = "balanced_accuracy"  # the mean over emotions, so that guessing the frequent one is not rewarded
-SEED = 0  # of the split, the search and the training; another seed shows how much is luck
+LEARNING_RATE = 0.001  # the size of a step; the first thing to tune again after any other change
+OPTIMIZER = "adamw"  # "adam", "adamw" or "rmsprop"
+WEIGHT_DECAY = 0.1  # of "adamw" alone: pulls weights to 0 at the same rate however steep the loss is
+BATCH_SIZE = 32  # samples a step: smaller means noisier steps, and more of them
+LABEL_SMOOTHING = 0.0  # how far targets keep from certainty, which labels of feelings do not have
+CLASS_BALANCE = "weights"  # rare emotions count as much as frequent ones; or "batches" (drawn as often), "none"
+EPOCHS = 50  # at most: PATIENCE ends most runs before
+PATIENCE = 10  # epochs without a better score; validation scores are noisy where people are few
+METRIC = "balanced_accuracy"  # the mean over emotions, so that always guessing the frequent one earns nothing
+SEED = 0  # of the split, the search and the training; another one shows how much is luck
 
 # Files
-MODELS_DIR = "models"  # everything that is written goes here
+MODELS_DIR = "models"  # all that is written goes here
 
-# What your own build_model asks for beyond the constants above, by name, for example {"activation": "gelu"}
+# What a build_model of your own asks for beyond the constants above, by name: {"activation": "gelu"}
 EXTRA_HYPERPARAMETERS = {}

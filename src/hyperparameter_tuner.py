@@ -92,9 +92,9 @@ class EmotionHyperModel:
 
     def fit_arguments(self, hp):
         """How the network is trained: `batch_size`, `class_weight`, `balanced_batches`, `callbacks`."""
-        balance = hp.Choice("class_balance", ["class_weights", "balanced_batches", "none"])  # against rare emotions
+        balance = hp.Choice("class_balance", ["weights", "batches", "none"])  # against rare emotions
         return {
             "batch_size": hp.Choice("batch_size", [16, 32, 64], default=32),  # small: noisier steps, more of them
-            "class_weight": "balanced" if balance == "class_weights" else None,
-            "balanced_batches": balance == "balanced_batches",
+            "class_weight": "balanced" if balance == "weights" else None,
+            "balanced_batches": balance == "batches",
         }

@@ -22,6 +22,7 @@ def winners(draw):
     for constant in TUNED:
         item = constant.example[0] if constant.counted_by else constant.example
         values = {
+            bool: st.booleans(),
             int: st.integers(1, 512),
             float: st.floats(0.0, 0.99, exclude_min=True),
             str: st.sampled_from(["a", "b b", "'\"\n"]),
@@ -55,21 +56,31 @@ def test_constants_that_a_winner_says_nothing_about_stay():
 
 
 def test_a_layer_that_was_not_there_keeps_what_is_configured():
-    current = {"KERNEL_SIZES": [7, 5], "CNN_FILTERS": [8, 16]}
+    current = {"DENSE_UNITS": [16], "DENSE_DROPOUTS": [0.3, 0.4]}
+    assert _constants({"dense_layers": 2, "dense_units_1": 8}, current)["DENSE_UNITS"] == [16, 8]
+    current = {"KERNEL_SIZES": [7, 5], "CNN_FILTERS": [8, 16], "POOL_SIZES": [2, 3, 2, 2]}
     changed = _constants({"cnn_blocks": 3, "cnn_filters_0": 32, "cnn_filters_1": 64, "cnn_filters_2": 128}, current)
     assert changed["CNN_FILTERS"] == [32, 64, 128]
-    assert changed["KERNEL_SIZES"] == [7, 5, 5]
+    # Both say it already: the last value serves further layers, and surplus ones none.
+    assert changed["KERNEL_SIZES"] == [7, 5]
+    assert changed["POOL_SIZES"] == [2, 3, 2, 2]
 
 
 def test_layers_without_any_configured_value_get_the_example():
     current = {constant.name: [] for constant in TUNED if constant.counted_by == "cnn_blocks"}
-    assert _constants({"cnn_blocks": 2}, current)["KERNEL_SIZES"] == [3, 3]
+    changed = _constants({"cnn_blocks": 2}, current)
+    assert (changed["CNN_FILTERS"], changed["KERNEL_SIZES"]) == ([32, 32], [3, 3])
+
+
+def test_a_list_that_differs_gets_a_value_for_each_layer():
+    best = {"cnn_blocks": 3, "kernel_size_0": 3, "kernel_size_1": 5, "kernel_size_2": 5}
+    assert _constants(best, {"KERNEL_SIZES": [3]})["KERNEL_SIZES"] == [3, 5, 5]
 
 
 def test_the_number_of_layers_may_be_nobodys_hyperparameter():
     changed = _constants({"dense_units_0": 64, "dense_units_1": 32})
     assert changed["DENSE_UNITS"] == [64, 32]
-    assert len(changed["DENSE_DROPOUTS"]) == 2
+    assert changed["DENSE_DROPOUTS"] == [0.5]
 
 
 def test_no_lstm_sets_its_units_to_zero_and_leaves_its_dropout():

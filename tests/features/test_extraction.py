@@ -93,7 +93,7 @@ def test_dropped_channels_are_named_and_their_damage_does_not_count(recording):
     samples = noise.samples_uv.copy()
     samples[32:] = np.nan
     features = extract(replace(noise, samples_uv=samples), FOUR)
-    assert [str(finding) for finding in features.findings] == ["2 recorded channels are not used: ECG, A2-A1."]
+    assert [str(finding) for finding in features.findings] == ["Recorded channels that are not used: ECG, A2-A1."]
     whole = extract(replace(noise, samples_uv=samples[:32], channel_names=CHANNELS), FOUR)
     np.testing.assert_allclose(features.values, whole.values, atol=1e-6)
 

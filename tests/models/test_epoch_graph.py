@@ -158,7 +158,9 @@ def test_compiled_metrics_reach_the_logs_of_both_engines(data, fake_metric):
 def test_the_averaged_weights_are_the_final_ones_as_after_keras_fit(data, fake_metric):
     finals = []
     for engine in ("graph", "fit"):
-        model = network(data, lambda: layers.Dense(8, "relu"), lambda: optimizers.Adam(0.05, use_ema=True, ema_momentum=0.9))
+        model = network(
+            data, lambda: layers.Dense(8, "relu"), lambda: optimizers.Adam(0.05, use_ema=True, ema_momentum=0.9)
+        )
         trained(data, model, fake_metric(), engine)
         averages = [v.numpy() for v in model.optimizer.variables if "average" in v.path]
         for weight, average in zip(model.get_weights(), averages, strict=True):
@@ -274,7 +276,14 @@ def test_many_short_trainings_warn_of_no_retracing_and_leave_no_model_behind(dat
         for _ in range(7):
             model = dense()
             train(
-                model, *data.arrays, metric=fake_metric(), epochs=1, patience=1, fit_arguments={}, seed=1, engine="graph"
+                model,
+                *data.arrays,
+                metric=fake_metric(),
+                epochs=1,
+                patience=1,
+                fit_arguments={},
+                seed=1,
+                engine="graph",
             )
             models.append(weakref.ref(model))
             del model

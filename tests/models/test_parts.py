@@ -134,6 +134,8 @@ assert not [name for name in sys.modules if name.startswith("emotune")]
 """
 
 
+# Keras 3.15 asks its variables for an array in the way of NumPy 1.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_a_saved_model_predicts_the_same_in_a_process_without_emotune(tmp_path):
     problem = Problem((STANDARD.n_features,), 5, STANDARD)
     inputs = parts.vector_input(problem)

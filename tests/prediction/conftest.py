@@ -19,14 +19,14 @@ def noise(channel_names=CHANNELS, seconds=13.0, rate_hz=128.0, seed=0):
     return Recording(samples.astype(np.float32), rate_hz, tuple(channel_names), source="noise.edf")
 
 
-def network(input_shape=(STANDARD.n_features,), n_classes=len(CLASSES), seed=0):
+def network(input_shape=(STANDARD.n_features,), seed=0):
     """An untrained softmax regression; small weights, so that no probability is all or nothing."""
     import keras
 
     keras.utils.set_random_seed(seed)
     inputs = keras.Input(input_shape)
     x = keras.layers.Flatten()(inputs) if len(input_shape) > 1 else inputs
-    outputs = keras.layers.Dense(n_classes, activation="softmax", bias_initializer="random_normal")(x)
+    outputs = keras.layers.Dense(len(CLASSES), activation="softmax", bias_initializer="random_normal")(x)
     model = keras.Model(inputs, outputs)
     model.compile("adam", "categorical_crossentropy")
     return model

@@ -92,4 +92,4 @@ def test_real_recordings_go_through(saved, shared_data, capsys):
     assert _run(shared_data / "eegmat" / "Subject00_1.edf", "--bundle", saved, "--json") == 0
     content = json.loads(capsys.readouterr().out)
     assert content["n_windows"] == 15
-    assert len(content["interpolated_channels"]) == 32 - 19 + 2
+    assert len(content["interpolated_channels"]) == 32 - 19

@@ -99,7 +99,7 @@ def test_old_names_and_another_order_give_the_same_answer(saved):
 
 def test_a_model_of_one_cap_does_not_take_another(saved, tmp_path):
     muse = noise(("TP9", "AF7", "AF8", "TP10"))
-    message = r"the model's layout, 32 channels \(Fp1, AF3, F3, F7, …\) .* Received: 4 channels .* from noise\.edf\. Use"
+    message = r"the model's layout, 32 channels \(Fp1, AF3, F3, F7 …\) .* Received: 4 channels .* from noise\.edf\. Use"
     with pytest.raises(InputError, match=message):
         predict_recording(Bundle.load(saved), muse)
     layout = extract(muse, FeatureSettings()).layout
@@ -127,7 +127,7 @@ def test_a_model_of_a_table_does_not_take_recordings(tmp_path, model):
 def test_a_recording_shorter_than_a_run_of_windows_is_refused(tmp_path):
     shape = (4, STANDARD.n_features)
     bundle = Bundle.save(tmp_path, **contents(model=network(shape), input_shape=shape))
-    message = "at least 4 windows of 4 s, which the model sees in a row. Received: 3 in 13 s of noise.edf. Give a longer"
+    message = "at least 4 windows of 4 s, which the model sees in a row. Received: 3 in 13 s of noise.edf. Give a"
     with pytest.raises(InputError, match=message):
         predict_recording(bundle, noise(seconds=13.0))
 

@@ -273,9 +273,21 @@ def test_noise_is_no_recording(suffix, tmp_path):
     assert str(path) in message
 
 
-def test_a_bdf_that_is_called_edf_is_told_its_name(tmp_path, write_recording, make_eeg):
-    path = write_recording(tmp_path / "a.bdf", NAMES, make_eeg(NAMES)).rename(tmp_path / "a.edf")
-    assert "Rename it to a.bdf." in message_of(path)
+@pytest.mark.parametrize(("is_", "called"), [(".bdf", ".edf"), (".edf", ".bdf")])
+def test_an_edf_and_a_bdf_that_are_mixed_up_are_told_their_names(is_, called, tmp_path, write_recording, make_eeg):
+    path = write_recording(tmp_path / f"a{is_}", NAMES, make_eeg(NAMES)).rename(tmp_path / f"a{called}")
+    assert f"Rename it to a{is_}." in message_of(path)
+
+
+def test_a_file_that_may_not_be_opened(tmp_path, monkeypatch):
+    path = tmp_path / "a.edf"
+    path.write_bytes(b"0")
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    assert "cannot be opened ([Errno 13] Permission denied). Check its permissions." in message_of(path)
 
 
 # --- damage

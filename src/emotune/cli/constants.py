@@ -8,7 +8,7 @@ one hyperparameter a layer (`CNN_FILTERS` for `cnn_filters_0`, `cnn_filters_1`, 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -33,7 +33,9 @@ class Constant:
         check: gives the value as its plain type; raises ValueError or TypeError for any other.
         example: a value that fits, for messages and for what neither the search nor the user has named.
         hyperparameter: the name that `build_model` asks for; empty for settings of the run.
-        counted_by: for a list, the hyperparameter that holds its length.
+        counted_by: for a list with one value a layer, the hyperparameter that holds the number of layers.
+        follows: for a list that describes the layers of another list, that one's name. Its last value serves all
+            further layers, and values beyond the number of layers are not used.
         switched_by: for a number, the boolean hyperparameter that is False where the number is 0.
     """
 
@@ -43,6 +45,7 @@ class Constant:
     example: Any
     hyperparameter: str = ""
     counted_by: str = ""
+    follows: str = ""
     switched_by: str = ""
 
 
@@ -68,23 +71,21 @@ def hyperparameters_of(values: Mapping[str, Any]) -> dict[str, Any]:
         values: constant name -> checked value.
 
     Raises:
-        InputError: if lists that describe the same layers differ in length, or `EXTRA_HYPERPARAMETERS` repeats
-            a name that a constant stands for.
+        InputError: if a list has no value for the layers that it describes, or `EXTRA_HYPERPARAMETERS` repeats a
+            name that a constant stands for.
     """
     result: dict[str, Any] = {}
-    counted: dict[str, Constant] = {}
     for constant in _TUNED:
         value = values[constant.name]
         if constant.counted_by:
-            first = counted.setdefault(constant.counted_by, constant)
-            if len(value) != len(values[first.name]):
+            n_layers = len(values[constant.follows or constant.name])
+            result[constant.counted_by] = n_layers
+            if n_layers and not value:
                 raise InputError(
-                    f"`{first.name}` and `{constant.name}` must have one value a layer each, so equally many. "
-                    f"Received: {values[first.name]!r} and {value!r}. Lengthen the shorter list, or shorten the "
-                    "longer."
+                    f"`{constant.name}` must have a value for the layers of `{constant.follows}`. Received: [] for "
+                    f"{values[constant.follows]!r}. Write for example {constant.name} = {constant.example!r}."
                 )
-            result[constant.counted_by] = len(value)
-            result.update({f"{constant.hyperparameter}_{i}": item for i, item in enumerate(value)})
+            result.update({f"{constant.hyperparameter}_{i}": _of_layer(value, i) for i in range(n_layers)})
         elif constant.switched_by:
             result[constant.switched_by] = value > 0
             if value > 0:
@@ -119,9 +120,11 @@ def constants_of(hyperparameters: Mapping[str, Any], current: Mapping[str, Any],
     for constant in _TUNED:
         name, now = constant.hyperparameter, current[constant.name]
         if constant.counted_by:
-            count = _n_layers(hyperparameters, constant, len(now), where)
-            known = [*now, *[now[-1] if now else constant.example[-1]] * count]
-            value: Any = [left.pop(f"{name}_{i}", known[i]) for i in range(count)]
+            n_layers = _n_layers(hyperparameters, constant, len(current[constant.follows or constant.name]), where)
+            before = [_of_layer(now or constant.example, i) for i in range(n_layers)]
+            value: Any = [left.pop(f"{name}_{i}", before[i]) for i in range(n_layers)]
+            if constant.follows and now and value == before:
+                value = now  # the user's own way to say the same
         elif constant.switched_by and not hyperparameters.get(constant.switched_by, name in left or now > 0):
             value = 0
         else:
@@ -141,6 +144,10 @@ def constants_of(hyperparameters: Mapping[str, Any], current: Mapping[str, Any],
             f"{where}. Search again, or mend it there."
         )
     return result
+
+
+def _of_layer(values: Sequence[Any], layer: int) -> Any:
+    return values[min(layer, len(values) - 1)]
 
 
 def _n_layers(hyperparameters: Mapping[str, Any], constant: Constant, n_now: int, where: str) -> int:
@@ -232,52 +239,59 @@ def _extra(value: Any) -> dict[str, Any]:
     return {_text(name): item for name, item in value.items()}
 
 
-_A_RATE = "a number from 0 to below 1"
+def _flag(value: Any) -> bool:
+    if type(value) is not bool:
+        raise ValueError
+    return value
+
+
+_A_RATE, _A_COUNT, _A_FLAG = "a number from 0 to below 1", "a whole number from 1", "True or False"
 _rate = _number(below=1.0)
 
 
-def _tuned(name: str, expected: str, check: Callable[[Any], Any], example: Any, hyperparameter: str) -> Constant:
-    return Constant(name, expected, check, example, hyperparameter)
+def _each(name: str, expected: str, check: Callable[[Any], Any], example: Any, of: str, **layers: str) -> Constant:
+    return Constant(name, f"a list with {expected} for each layer", _list_of(check), [example], of, **layers)
 
 
-def _a_layer(name: str, each: str, check: Callable[[Any], Any], example: Any, of: str, counted_by: str) -> Constant:
-    expected = f"a list with {each} a layer (empty for no layer)"
-    return Constant(name, expected, _list_of(check), [example], of, counted_by=counted_by)
+_BLOCKS = {"counted_by": "cnn_blocks", "follows": "CNN_FILTERS"}
+_LAYERS = {"counted_by": "dense_layers", "follows": "DENSE_UNITS"}
 
-
-# In the order that values are printed in.
+# In the order of src/config.py, which is the one that values are printed in.
 CONSTANTS = (
     Constant("DATA", "a text: `simulated`, `manifest:PATH.csv` or `FILE.npz`", _text, "simulated"),
-    Constant("METRIC", "the name of a metric", _text, "balanced_accuracy"),
-    Constant("SEED", "a whole number from 0", _whole(0), 0),
     Constant("EMOTION_LABELS", "a dict from 0, 1, 2 … to different names", _labels, {0: "calm", 1: "tense"}),
     Constant("CHANNELS", "a list of different channel names", _channels, ["Fp1", "Fp2"]),
     Constant("BANDS_HZ", "a dict from names to (low, high) in Hz", _bands, {"alpha": (8.0, 14.0)}),
     Constant("WINDOW_S", "a number above 0", _number(above=True), 4.0),
     Constant("WINDOW_OVERLAP", _A_RATE, _rate, 0.0),
     Constant("REFERENCE", "`average` or `none`", _text, "average"),
-    Constant("N_STEPS", "a whole number from 1", _whole(1), 1),
-    Constant("EPOCHS", "a whole number from 1", _whole(1), 50),
-    Constant("PATIENCE", "a whole number from 1", _whole(1), 10),
+    Constant("N_STEPS", _A_COUNT, _whole(1), 1),
+    Constant("INPUT_DROPOUT", _A_RATE, _rate, 0.2, "input_dropout"),
+    Constant("VECTOR_ENTRY", "a text", _text, "electrodes", "vector_entry"),
+    _each("CNN_FILTERS", _A_COUNT, _whole(1), 32, "cnn_filters", counted_by="cnn_blocks"),
+    _each("KERNEL_SIZES", _A_COUNT, _whole(1), 3, "kernel_size", **_BLOCKS),
+    _each("POOLING", "a text", _text, "max", "pooling", **_BLOCKS),
+    _each("POOL_SIZES", _A_COUNT, _whole(1), 2, "pool_size", **_BLOCKS),
+    _each("CNN_DROPOUTS", _A_RATE, _rate, 0.2, "cnn_dropout", **_BLOCKS),
+    Constant("BATCH_NORM", _A_FLAG, _flag, True, "batch_norm"),
+    Constant("GLOBAL_POOLING", "a text", _text, "average", "global_pooling"),
+    Constant("LSTM_UNITS", "a whole number (0 for no LSTM)", _whole(0), 32, "lstm_units", switched_by="use_lstm"),
+    Constant("LSTM_BIDIRECTIONAL", _A_FLAG, _flag, True, "lstm_bidirectional"),
+    Constant("LSTM_DROPOUT", _A_RATE, _rate, 0.2, "lstm_dropout"),
+    _each("DENSE_UNITS", _A_COUNT, _whole(1), 64, "dense_units", counted_by="dense_layers"),
+    _each("DENSE_DROPOUTS", _A_RATE, _rate, 0.5, "dense_dropout", **_LAYERS),
+    Constant("L2", "a number from 0", _number(), 1e-5, "l2"),
+    Constant("LEARNING_RATE", "a number above 0", _number(above=True), 1e-3, "learning_rate"),
+    Constant("OPTIMIZER", "a text", _text, "adamw", "optimizer"),
+    Constant("WEIGHT_DECAY", "a number from 0", _number(), 0.1, "weight_decay"),
+    Constant("BATCH_SIZE", _A_COUNT, _whole(1), 32, "batch_size"),
+    Constant("LABEL_SMOOTHING", _A_RATE, _rate, 0.0, "label_smoothing"),
+    Constant("CLASS_BALANCE", "a text", _text, "weights", "class_balance"),
+    Constant("EPOCHS", _A_COUNT, _whole(1), 50),
+    Constant("PATIENCE", _A_COUNT, _whole(1), 10),
+    Constant("METRIC", "the name of a metric", _text, "balanced_accuracy"),
+    Constant("SEED", "a whole number from 0", _whole(0), 0),
     Constant("MODELS_DIR", "a folder's path", _text, "models"),
-    _tuned("LEARNING_RATE", "a number above 0", _number(above=True), 0.001, "learning_rate"),
-    _tuned("OPTIMIZER", "a text", _text, "adam", "optimizer"),
-    _tuned("BATCH_SIZE", "a whole number from 1", _whole(1), 32, "batch_size"),
-    _tuned("VECTOR_ENTRY", "a text", _text, "electrodes", "vector_entry"),
-    _tuned("INPUT_DROPOUT", _A_RATE, _rate, 0.0, "input_dropout"),
-    _a_layer("CNN_FILTERS", "a whole number above 0", _whole(1), 64, "cnn_filters", "cnn_blocks"),
-    _a_layer("KERNEL_SIZES", "a whole number above 0", _whole(1), 3, "kernel_size", "cnn_blocks"),
-    _a_layer("POOLING", "a text", _text, "max", "pooling", "cnn_blocks"),
-    _a_layer("POOL_SIZES", "a whole number above 0", _whole(1), 2, "pool_size", "cnn_blocks"),
-    _a_layer("CNN_DROPOUTS", _A_RATE, _rate, 0.2, "cnn_dropout", "cnn_blocks"),
-    Constant("LSTM_UNITS", "a whole number (0 for no LSTM)", _whole(0), 64, "lstm_units", switched_by="use_lstm"),
-    _tuned("LSTM_DROPOUT", _A_RATE, _rate, 0.2, "lstm_dropout"),
-    _a_layer("DENSE_UNITS", "a whole number above 0", _whole(1), 128, "dense_units", "dense_layers"),
-    _a_layer("DENSE_DROPOUTS", _A_RATE, _rate, 0.3, "dense_dropout", "dense_layers"),
-    _tuned("L2", "a number from 0", _number(), 0.0001, "l2"),
-    _tuned("WEIGHT_DECAY", "a number from 0", _number(), 0.0001, "weight_decay"),
-    _tuned("LABEL_SMOOTHING", _A_RATE, _rate, 0.0, "label_smoothing"),
-    _tuned("CLASS_BALANCE", "a text", _text, "weights", "class_balance"),
     Constant(EXTRA, "a dict from names to numbers, texts or booleans", _extra, {"activation": "relu"}),
 )
 _TUNED = tuple(constant for constant in CONSTANTS if constant.hyperparameter)

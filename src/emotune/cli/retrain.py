@@ -202,7 +202,7 @@ def _report(evaluation: Mapping[str, Any], models: Path) -> None:
     n_people, protocol = evaluation["n_people"], evaluation["split"]["protocol"]
     who = f"{n_people} people never seen" if protocol == "subject" else f"parts kept apart by {protocol}"
     majority = evaluation["configured"]["majority"]
-    print(f"\nMeasured on {who}, {evaluation['n_windows']} windows (opened {evaluation['openings']} times so far):")
+    print(f"\nMeasured on {who}, {evaluation['n_windows']} windows ({_times(evaluation['openings'])}):")
     rows = [
         (
             name,
@@ -242,3 +242,7 @@ def three_lines(evaluation: Mapping[str, Any]) -> list[str]:
         f"After optimization: {after:.1%} accuracy",
         f"Improvement: {100 * (after - before):+.1f} percentage points",
     ]
+
+
+def _times(openings: int) -> str:
+    return "opened for the first time" if openings == 1 else f"opened {openings} times so far"

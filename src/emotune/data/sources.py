@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emotune.data.dataset import Dataset
 from emotune.data.fingerprinting import fingerprint_of_rows
@@ -144,7 +145,9 @@ def _dataset_of_table(table: FeatureTable, name: str, settings: FeatureSettings,
     )
 
 
-def _trial_names(table: FeatureTable) -> np.ndarray[tuple[int, ...], np.dtype[np.str_]]:
+def _trial_names(table: FeatureTable) -> NDArray[np.str_]:
+    if not (table.trial != "").any():
+        return table.trial  # recordings without trials: a session is none
     columns = zip(table.subject.tolist(), table.session.tolist(), table.trial.tolist(), strict=True)
     return np.array(["/".join(names) for names in columns], dtype=np.str_)
 

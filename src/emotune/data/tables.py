@@ -118,7 +118,7 @@ def _load(path: Path) -> Arrays:
 
 def _read(file: Any, name: str, path: Path) -> NDArray[Any]:
     try:
-        array: NDArray[Any] = file[name]
+        array = file[name]
     except ValueError as error:
         if "allow_pickle" not in str(error):
             raise
@@ -126,6 +126,8 @@ def _read(file: Any, name: str, path: Path) -> NDArray[Any]:
             f"Expected plain numbers or text in `{name}` of {path}. Received: Python objects, which are not loaded "
             "because loading them can run code. Save it as numpy.array(..., dtype=float) or dtype=str."
         ) from None
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"`{name}` is no array")
     return np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
 
 

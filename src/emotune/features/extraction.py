@@ -68,9 +68,7 @@ def extract(recording: Recording, settings: FeatureSettings) -> RecordingFeature
     findings = check_recording(part)
     refuse_errors(findings)
     rate_hz = part.sampling_rate_hz
-    # Readers centre already; for samples made in memory a large offset would cost float32 its digits.
-    means = part.samples_uv.mean(axis=1, dtype=np.float64, keepdims=True)
-    mapped = montage.matrix[:, used] @ (part.samples_uv - means.astype(np.float32))
+    mapped = montage.matrix[:, used] @ part.samples_uv
     with _naming(place):
         windows, starts_s = split_windows(mapped, rate_hz, settings.window_s, settings.overlap)
         values = compute_vectors(windows, rate_hz, montage.layout)

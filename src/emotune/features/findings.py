@@ -54,7 +54,7 @@ def montage_findings(montage: ChannelMap, reference: str) -> list[Finding]:
             Finding(
                 "dropped-channels",
                 "note",
-                f"{len(montage.dropped)} recorded channels are not used: {', '.join(montage.dropped)}.",
+                f"Recorded channels that are not used: {', '.join(montage.dropped)}.",
             )
         )
     return findings

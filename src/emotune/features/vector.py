@@ -87,10 +87,12 @@ def compute_vectors(windows: NDArray[np.float32], sampling_rate_hz: float, layou
     signal = np.empty((block, n_channels, n_times), dtype=np.float32)
     power = np.empty((block, n_channels, plan.n_bins), dtype=np.float32)
     scratch = np.empty_like(power)
-    for start in range(0, n_windows, block):
-        n = min(block, n_windows - start)
-        _powers(windows[start : start + n], plan, signal[:n], power[:n], scratch[:n])
-        _values(power[:n], scratch[:n], plan, layout, vectors[start : start + n])
+    # NaN and Inf go through to the check below, which says more than NumPy's warning.
+    with np.errstate(invalid="ignore", over="ignore"):
+        for start in range(0, n_windows, block):
+            n = min(block, n_windows - start)
+            _powers(windows[start : start + n], plan, signal[:n], power[:n], scratch[:n])
+            _values(power[:n], scratch[:n], plan, layout, vectors[start : start + n])
     if not np.isfinite(vectors).all():
         raise InputError(
             "Expected windows of finite values in µV. Received: NaN, Inf or values too large to square. "
@@ -141,14 +143,15 @@ def _plan(n_times: int, sampling_rate_hz: float, layout: Layout) -> _Plan:
             f"Expected a sampling rate of at least {2 * highest:g} Hz, twice the end of the highest band. "
             f"Received: {sampling_rate_hz:g} Hz. Lower or drop the bands above {sampling_rate_hz / 2:g} Hz."
         )
-    # Rounded: 4 Hz must be 4 Hz, whatever k * f_s / n comes to in floating point.
-    frequencies = np.round(np.arange(n_times // 2 + 1) * (sampling_rate_hz / n_times), 9)
+    # Multiplied first and divided last, so that the bin at 4 Hz is exactly 4 and falls into theta.
+    frequencies = np.arange(n_times // 2 + 1) * sampling_rate_hz / n_times
     inside = np.flatnonzero((frequencies >= lowest) & (frequencies < highest))
     in_band = np.array(
         [(frequencies[inside] >= low) & (frequencies[inside] < high) for _, low, high in layout.bands_hz]
     )
     empty = [name for (name, _, _), bins in zip(layout.bands_hz, in_band, strict=True) if not bins.any()]
-    if n_times * lowest < sampling_rate_hz * (1 - 1e-9) or empty or len(inside) < 2:
+    # Half a sample is what rounding a window to whole samples can take.
+    if (n_times + 0.5) * lowest < sampling_rate_hz or empty or len(inside) < 2:
         missed = f" ({', '.join(empty)} would have none)" if empty else ""
         raise InputError(
             f"Expected windows with a whole cycle of {lowest:g} Hz and a frequency of every band{missed}. "

@@ -12,7 +12,7 @@ from emotune.recordings.eeg_channels import is_eeg_name
 __all__ = ["EdfHeader", "EdfSignal", "read_edf_header"]
 
 _BYTES_PER_SAMPLE = {".edf": 2, ".bdf": 3}
-_FIRST_BYTES = {".edf": b"0", ".bdf": b"\xffBIOSEMI"}
+_FIRST_BYTES = {".edf": b"0 ", ".bdf": b"\xffBIOSEMI"}
 
 # MNE knows three spellings of the unit and takes every other one for volts.
 _VOLTS = {
@@ -102,12 +102,9 @@ def read_edf_header(path: Path) -> EdfHeader:
     with path.open("rb") as file:
         fixed = file.read(256)
         if not fixed.startswith(_FIRST_BYTES[suffix]):
-            other = next(
-                (s for s, first in _FIRST_BYTES.items() if fixed.startswith(first) and s != suffix), None
-            )
-            remedy = (
-                f"Rename it to {path.stem}{other}." if other == ".bdf" else "Export it as EDF or BDF again."
-            )
+            other = ".bdf" if suffix == ".edf" else ".edf"
+            is_other = fixed.startswith(_FIRST_BYTES[other])
+            remedy = f"Rename it to {path.stem}{other}." if is_other else "Export it as EDF or BDF again."
             raise InputError(f"Expected an {kind} header in {path}. Received: {fixed[:8]!r}. {remedy}")
         try:
             n_signals = int(fixed[252:256])

@@ -72,9 +72,7 @@ def read_rows(path: Path) -> list[Row]:
         ) from error
     rows = [_row(number, columns, row, path) for number, row in cells if any(row)]
     if not rows:
-        raise InputError(
-            f"Expected one row a recording in {path}. Received: a header and no row. Add the recordings."
-        )
+        raise InputError(f"Expected one row a recording in {path}. Received: a header and no row. Add the recordings.")
     return rows
 
 
@@ -88,9 +86,7 @@ def _text_of(path: Path) -> str:
             f"Expected a CSV of recordings at {path}, but there is no such file. Check the path."
         ) from None
     except OSError as error:
-        raise InputError(
-            f"Expected a CSV of recordings at {path}, but it cannot be read ({error})."
-        ) from error
+        raise InputError(f"Expected a CSV of recordings at {path}, but it cannot be read ({error}).") from error
     if not content.strip():
         raise InputError(
             f"Expected a CSV with the columns {', '.join(_REQUIRED)} at {path}. Received: an empty file. "
@@ -118,9 +114,7 @@ def _refuse_columns(columns: list[str], path: Path) -> None:
         )
     double = [name for name in (*_REQUIRED, *_OPTIONAL) if columns.count(name) > 1]
     if double:
-        raise InputError(
-            f"Expected each column once in {path}. Received {double[0]!r} twice: {received}. Drop one."
-        )
+        raise InputError(f"Expected each column once in {path}. Received {double[0]!r} twice: {received}. Drop one.")
 
 
 def _row(number: int, columns: list[str], cells: list[str], path: Path) -> Row:
@@ -132,9 +126,7 @@ def _row(number: int, columns: list[str], cells: list[str], path: Path) -> Row:
     values = dict(zip(columns, cells, strict=False))
     for name in _REQUIRED:
         if not values.get(name):
-            raise InputError(
-                f"Expected a {name} in row {number} of {path}. Received: a blank cell. Fill it in."
-            )
+            raise InputError(f"Expected a {name} in row {number} of {path}. Received: a blank cell. Fill it in.")
     start_s, stop_s = (_seconds(values.get(name, ""), name, number, path) for name in ("start_s", "stop_s"))
     if stop_s is not None and stop_s <= (start_s or 0.0):
         raise InputError(

@@ -37,16 +37,12 @@ FORMATS: Mapping[str, tuple[str, str]] = {
 _HEADER_OF = {".eeg": ".vhdr", ".vmrk": ".vhdr", ".fdt": ".set"}
 
 # MNE only warns of these, and gives the part that is left or zeros for what is not.
-_LOST_DATA = re.compile(
-    r"Invalid tag with only|FIF tag directory missing|could not be read, acquisition error"
-)
+_LOST_DATA = re.compile(r"Invalid tag with only|FIF tag directory missing|could not be read, acquisition error")
 
 _REMEDY = "Copy or download it again, or export it anew from the program that recorded it."
 
 
-def read_recording(
-    path: Path | str, *, start_s: float | None = None, stop_s: float | None = None
-) -> Recording:
+def read_recording(path: Path | str, *, start_s: float | None = None, stop_s: float | None = None) -> Recording:
     """Read the EEG channels of a file, or of its stretch [`start_s`, `stop_s`) in seconds.
 
     Channels that the file marks as bad are left out, so that they are interpolated like missing ones.
@@ -94,15 +90,17 @@ def check_recording_file(path: Path) -> None:
         raise InputError(f"Expected a recording at {path}, but there is no such file. Check the path.")
     if suffix in _HEADER_OF:
         header = path.with_suffix(_HEADER_OF[suffix])
-        raise InputError(
-            f"Expected the header of a recording, received a part of it: {path}. Give {header.name}."
-        )
+        raise InputError(f"Expected the header of a recording, received a part of it: {path}. Give {header.name}.")
     if suffix not in FORMATS:
+        raise InputError(f"Expected a recording ({_known()}), received {path}. Export it to one of these formats.")
+    try:
+        with path.open("rb") as file:
+            first = file.read(512)
+    except OSError as error:
         raise InputError(
-            f"Expected a recording ({_known()}), received {path}. Export it to one of these formats."
-        )
-    with path.open("rb") as file:
-        _refuse_foreign(path, file.read(512))
+            f"Expected a recording at {path}, but it cannot be opened ({_one_line(error)}). Check its permissions."
+        ) from error
+    _refuse_foreign(path, first)
     if suffix == ".vhdr":
         for part in companions(path):
             if not part.is_file():
@@ -128,8 +126,7 @@ def _refuse_foreign(path: Path, first: bytes) -> None:
         )
     if start.startswith(b"version https://git-lfs") or b"/annex/objects/" in start:
         raise InputError(
-            f"Expected {name} data in {path}, but it only points to them. "
-            "Fetch them: `git lfs pull` or `datalad get`."
+            f"Expected {name} data in {path}, but it only points to them. Fetch them: `git lfs pull` or `datalad get`."
         )
 
 
@@ -160,9 +157,7 @@ def _mne_reads(path: Path) -> Iterator[None]:
     for warning in caught:
         message = _one_line(warning.message)
         if _LOST_DATA.search(message):
-            raise InputError(
-                f"Expected a whole {name} file in {path}, but a part is missing ({message}). {_REMEDY}"
-            )
+            raise InputError(f"Expected a whole {name} file in {path}, but a part is missing ({message}). {_REMEDY}")
         _log.info("%s: %s", path, message)
 
 
@@ -241,9 +236,7 @@ def _no_eeg(path: Path, names: list[str]) -> InputError:
     )
 
 
-def _stretch(
-    path: Path, n_times: int, rate_hz: float, start_s: float | None, stop_s: float | None
-) -> tuple[int, int]:
+def _stretch(path: Path, n_times: int, rate_hz: float, start_s: float | None, stop_s: float | None) -> tuple[int, int]:
     duration_s = n_times / rate_hz
     start, stop = (0.0 if start_s is None else start_s), (duration_s if stop_s is None else stop_s)
     asked = f"start_s={start:g}, stop_s={stop:g}"
@@ -266,10 +259,11 @@ def _centred(samples_v: NDArray[np.float64], microvolts: NDArray[np.float64]) ->
 
     A sample that is not finite stays so (the quality check counts them) and spoils no mean.
     """
-    samples = np.asarray(samples_v, dtype=np.float64)
-    samples *= microvolts[:, np.newaxis]
-    finite = np.isfinite(samples)
-    count = np.maximum(finite.sum(axis=1, keepdims=True), 1)
-    # A large offset would cost the precision of float32.
-    samples -= np.where(finite, samples, 0.0).sum(axis=1, keepdims=True) / count
-    return samples.astype(np.float32)
+    centred = np.empty(samples_v.shape, dtype=np.float32)
+    # Channel by channel: an hour of 64 channels need not lie in memory three times.
+    for row, factor in enumerate(microvolts):
+        samples = samples_v[row] * factor
+        finite = samples[np.isfinite(samples)]
+        # A large offset would cost the precision of float32.
+        centred[row] = samples - (finite.mean() if finite.size else 0.0)
+    return centred

@@ -96,7 +96,12 @@ def simulate(person, rng, v, a, sfreq, n):
         for i in range(1, knots.size):
             x[:, i] = rho * x[:, i - 1] + np.sqrt(1 - rho**2) * e[:, i]
         return scale * x
-    z = P["vig"] * rng.standard_normal() + ar(P["vigw"])[0]
+    if P.get("mode"):
+        switch = rng.random(knots.size) < 2.0 / P["dwell"]
+        m = np.where(np.cumsum(switch) % 2 == int(rng.integers(2)), 1.0, -1.0)
+        z = P["mode"] * m + ar(P["vigw"])[0]
+    else:
+        z = P["vig"] * rng.standard_normal() + ar(P["vigw"])[0]
     v = v + P["felt"] * rng.standard_normal()
     a = a + P["felt"] * rng.standard_normal()
     lp = log_power_changes(v, a, z) * person.gain[:, None] + person.offset[:, None]
