@@ -1,8 +1,7 @@
 """The settings of emotune, yours to edit: the retrain (`python src/train_emotion_model.py`) uses what stands here.
 
 `python run_hyperparameter_tuning.py --apply` writes the winner of a search into the constants of the network and
-leaves your comments alone. A flag on the command line goes before a constant. Paths are relative to the folder
-where a command is run, the project's root.
+leaves your comments alone. A flag on the command line goes before a constant.
 """
 
 # Data
@@ -33,15 +32,15 @@ REFERENCE = "average"  # makes recordings with different reference electrodes al
 N_STEPS = 1  # windows in a row that make one sample; above 1, convolutions and LSTM run over time
 
 # The network. The same names in small letters stand in build_model of src/hyperparameter_tuner.py
-INPUT_DROPOUT = 0.2  # hides this share of the features at each step, so that no electrode is relied on
-VECTOR_ENTRY = "electrodes"  # into convolutions and LSTM: 32 electrodes x 5 bands; "sequence" of 167 is 5 times slower
-CNN_FILTERS = []  # one number a convolution block, such as [64, 128]; none, as small data often do best without
-KERNEL_SIZES = [3]  # neighbours that make up a pattern, for each block; the last value serves all further blocks
-POOLING = ["max"]  # of each block: the strongest answer, or the "average"
+INPUT_DROPOUT = 0.2  # hides this share of the features, so that no electrode is relied on
+VECTOR_ENTRY = "electrodes"  # each with its bands; "sequence" of all values is 5 times slower
+CNN_FILTERS = []  # one number a convolution block; small data often do best with none
+KERNEL_SIZES = [3]  # neighbours in a pattern; the last value serves all further blocks
+POOLING = ["max"]  # of each block: its strongest answer, or the "average" one
 POOL_SIZES = [2]  # how much shorter each block makes the sequence
 CNN_DROPOUTS = [0.2]  # behind each block
 BATCH_NORM = True  # in every block: steadier with deep networks, noisier in small batches
-GLOBAL_POOLING = "average"  # what is left behind the blocks where there is no LSTM; or "max", "flatten"
+GLOBAL_POOLING = "average"  # of what the blocks leave where there is no LSTM; or "max", "flatten"
 LSTM_UNITS = 0  # memory for the order along the sequence; 0 for no LSTM, the slowest part of all
 LSTM_BIDIRECTIONAL = True  # reads from both ends, for twice the time
 LSTM_DROPOUT = 0.2  # in front of the LSTM
@@ -50,19 +49,19 @@ DENSE_DROPOUTS = [0.5]  # behind each layer, the best protection where people ar
 L2 = 1e-5  # keeps all weights small
 
 # Training
-LEARNING_RATE = 0.001  # the size of a step; the first thing to tune again after any other change
+LEARNING_RATE = 0.001  # size of a step; the first thing to tune again after any other change
 OPTIMIZER = "adamw"  # "adam", "adamw" or "rmsprop"
-WEIGHT_DECAY = 0.1  # of "adamw" alone: pulls weights to 0 at the same rate however steep the loss is
+WEIGHT_DECAY = 0.1  # of "adamw" alone: pulls weights to 0 however steep the loss is
 BATCH_SIZE = 32  # samples a step: smaller means noisier steps, and more of them
-LABEL_SMOOTHING = 0.0  # how far targets keep from certainty, which labels of feelings do not have
-CLASS_BALANCE = "weights"  # rare emotions count as much as frequent ones; or "batches" (drawn as often), "none"
+LABEL_SMOOTHING = 0.0  # how far targets keep from certainty: labels of feelings err
+CLASS_BALANCE = "weights"  # rare emotions count as much as frequent ones; or "batches", "none"
 EPOCHS = 50  # at most: PATIENCE ends most runs before
 PATIENCE = 10  # epochs without a better score; validation scores are noisy where people are few
 METRIC = "balanced_accuracy"  # the mean over emotions, so that always guessing the frequent one earns nothing
 SEED = 0  # of the split, the search and the training; another one shows how much is luck
 
 # Files
-MODELS_DIR = "models"  # all that is written goes here
+MODELS_DIR = "models"  # all that is written goes here, inside the project's folder
 
 # What a build_model of your own asks for beyond the constants above, by name: {"activation": "gelu"}
 EXTRA_HYPERPARAMETERS = {}

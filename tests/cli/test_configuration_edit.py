@@ -107,7 +107,7 @@ def test_a_longer_list_keeps_each_comment_at_its_item(write):
     )
     text = path.read_text()
     assert "    96,    # second block\n    256,\n]  # end\n" in text
-    assert 'KERNEL_SIZES = [3, 5, 7]; POOLING = [\'max\', "average", "average"]\n' in text
+    assert 'KERNEL_SIZES = [3, 5, 7]; POOLING = [\'max\', "average", "max"]\n' in text
     # The last value serves further layers: nothing to write.
     assert "POOL_SIZES = [2,3,]\n" in text
     assert "CNN_DROPOUTS = [\n    0.2, 0.3,\n    0.1\n]\n" in text

@@ -1,0 +1,248 @@
+"""Every command of the README's workflow, as it stands there but for the budget, in a copy of the project."""
+
+import ast
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# A first look needs no more; each number is what the README's command has in its place.
+SMALL = {r"--max-trials \d+": "--max-trials 3"}
+
+
+def small(command):
+    for pattern, replacement in SMALL.items():
+        command = re.sub(pattern, replacement, command)
+    return command
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A copy of what a user works with: scripts, src, an empty models/; few epochs, a cache of its own."""
+    folder = tmp_path_factory.mktemp("a project") / "emotune"
+    shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    for name in ("run_hyperparameter_tuning.py", "test_pipeline_quick.py"):
+        shutil.copy(ROOT / name, folder / name)
+    (folder / "models").mkdir()
+    edit(folder / "src" / "config.py", r"^EPOCHS = \d+", "EPOCHS = 4")
+    return folder
+
+
+def edit(path, pattern, replacement):
+    text = path.read_text(encoding="utf-8")
+    edited, count = re.subn(pattern, replacement, text, flags=re.MULTILINE)
+    assert count == 1, pattern
+    path.write_text(edited, encoding="utf-8")
+
+
+def environment(project):
+    variables = {**os.environ, "EMOTUNE_CACHE": str(project.parent / "cache"), "PYTHONPATH": str(project / "src")}
+    return {name: value for name, value in variables.items() if not name.startswith("PYTEST")}
+
+
+def run(project, command, code=0):
+    words = shlex.split(small(command))
+    assert words[0] == "python"
+    done = subprocess.run(
+        [sys.executable, *words[1:]],
+        cwd=project,
+        env=environment(project),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout
+
+
+def best(project):
+    return json.loads((project / "models" / "best_hyperparameters.json").read_text(encoding="utf-8"))
+
+
+def study_trials(project):
+    import optuna
+
+    path = project / "models" / "tuning" / "optuna.db"
+    study = optuna.load_study(study_name="emotion_recognition_optuna", storage=f"sqlite:///{path.as_posix()}")
+    return study, study.trials
+
+
+KERAS_TUNER = [
+    "python run_hyperparameter_tuning.py --method keras-tuner --max-trials 5 --use-dummy-data",
+    "python run_hyperparameter_tuning.py --method keras-tuner --max-trials 30",
+    "python run_hyperparameter_tuning.py --method keras-tuner --tuning-algorithm hyperband --max-trials 50",
+    "python run_hyperparameter_tuning.py --method keras-tuner --tuning-algorithm random --max-trials 50",
+    "python run_hyperparameter_tuning.py --tuning-algorithm hyperband --max-trials 50",
+]
+OPTUNA = "python run_hyperparameter_tuning.py --method optuna --max-trials 50"
+FOUR = "for i in {1..4}; do python run_hyperparameter_tuning.py --method optuna --max-trials 25 & done; wait"
+APPLY = "python run_hyperparameter_tuning.py --apply"
+RETRAIN = "python src/train_emotion_model.py"
+QUICK = "python test_pipeline_quick.py"
+PREDICT = "python -m emotune predict RECORDING"
+
+
+@pytest.mark.parametrize("command", [*KERAS_TUNER, OPTUNA, FOUR, APPLY, RETRAIN, QUICK, PREDICT])
+def test_the_readme_has_the_command(command):
+    assert command in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", KERAS_TUNER)
+def test_keras_tuner_commands(project, command):
+    out = run(project, command)
+    assert "3 trials:" in out
+    metadata = best(project)["metadata"]
+    assert metadata["method"] == "keras-tuner"
+    assert metadata["algorithm"] == ("bayesian" if "algorithm" not in command else shlex.split(command)[-3])
+    assert (project / "models" / "tuning" / "emotion_recognition_keras_tuner" / "oracle.json").is_file()
+
+
+def test_optuna_continues_and_plots(project):
+    assert "3 trials: " in run(project, OPTUNA)
+    assert "3 of them done" in run(project, OPTUNA)
+    study, trials = study_trials(project)
+    assert len(trials) == 3
+    from optuna.visualization import plot_optimization_history, plot_slice
+
+    assert plot_optimization_history(study).data
+    assert plot_slice(study).data
+
+
+def test_what_the_file_holds(project):
+    content = best(project)
+    assert set(content) == {"hyperparameters", "metadata"}
+    assert {"learning_rate", "batch_size", "optimizer"} <= set(content["hyperparameters"])
+    assert {"best_score", "timestamp", "n_trials", "fingerprints", "versions", "command"} <= set(content["metadata"])
+    layers = content["hyperparameters"]["dense_layers"]
+    assert [name for name in content["hyperparameters"] if name.startswith("dense_units_")] == [
+        f"dense_units_{index}" for index in range(layers)
+    ]
+
+
+def test_four_terminals_share_one_study(project):
+    words = shlex.split(FOUR.split("do ")[1].split(" &")[0])
+    command = [sys.executable, *words[1:-1], "5"]
+    processes = [
+        subprocess.Popen(
+            command, cwd=project, env=environment(project), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        for _ in range(4)
+    ]
+    outputs = [process.communicate(timeout=280)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0, 0], "\n".join(outputs)
+    _, trials = study_trials(project)
+    assert [trial.number for trial in trials] == list(range(5))
+    assert all(trial.state.is_finished() for trial in trials)
+
+
+def test_apply_then_retrain_then_predict(project, shared_data):
+    config = project / "src" / "config.py"
+    comments = re.findall(r"#.*", config.read_text(encoding="utf-8"))
+    run(project, APPLY)
+    assert re.findall(r"#.*", config.read_text(encoding="utf-8"))[: len(comments)] == comments
+    constants = {
+        node.targets[0].id: ast.literal_eval(node.value)
+        for node in ast.parse(config.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Assign)
+    }
+    assert constants["LEARNING_RATE"] == best(project)["hyperparameters"]["learning_rate"]
+
+    out = run(project, RETRAIN)
+    assert "not applied" not in out
+    assert re.search(r"Measured on \d+ people never seen", out)
+    assert re.search(r"majority class +0\.200", out)
+    evaluation = json.loads((project / "models" / "evaluation.json").read_text(encoding="utf-8"))
+    assert evaluation["configured"]["hyperparameters"] == best(project)["hyperparameters"]
+    assert evaluation["openings"] == 1
+
+    recording = shared_data / "eegmat" / "Subject00_1.edf"
+    out = run(project, PREDICT.replace("RECORDING", shlex.quote(str(recording))))
+    assert "interpolated" in out.lower()
+    assert re.search(r"^happy +0?\.\d+|^happy +\d\.\d+", out, flags=re.MULTILINE)
+
+
+def test_an_edited_constant_reaches_the_retrain(project):
+    edit(project / "src" / "config.py", r"^BATCH_SIZE = \d+", "BATCH_SIZE = 64")
+    run(project, RETRAIN)
+    evaluation = json.loads((project / "models" / "evaluation.json").read_text(encoding="utf-8"))
+    assert evaluation["configured"]["hyperparameters"]["batch_size"] == 64
+
+
+def test_the_quick_pipeline_prints_the_three_lines_twice(project):
+    out = run(project, QUICK)
+    assert len(re.findall(r"^Before optimization: \d+\.\d% accuracy$", out, flags=re.MULTILINE)) == 2
+    assert len(re.findall(r"^After optimization: \d+\.\d% accuracy$", out, flags=re.MULTILINE)) == 2
+    assert len(re.findall(r"^Improvement: [+-]\d+\.\d percentage points$", out, flags=re.MULTILINE)) == 2
+
+
+@pytest.mark.parametrize("method", ["optuna", "keras-tuner"])
+def test_a_widened_range_is_searched(project, method):
+    space = project / "src" / "hyperparameter_tuner.py"
+    before = space.read_text(encoding="utf-8")
+    # No learning rate of the old range fits into the new one.
+    edit(space, r'hp\.Float\("learning_rate", .*default=[^)]*\)', 'hp.Float("learning_rate", 0.02, 0.05, default=0.03)')
+    try:
+        out = run(project, f"python run_hyperparameter_tuning.py --method {method} --max-trials 3")
+        assert "is put aside" in out
+        assert "another space" in out
+        assert 0.02 <= best(project)["hyperparameters"]["learning_rate"] <= 0.05
+        if method == "optuna":
+            assert all(0.02 <= trial.params["learning_rate"] <= 0.05 for trial in study_trials(project)[1])
+    finally:
+        space.write_text(before, encoding="utf-8")
+    assert "fits this run again" in run(project, f"python run_hyperparameter_tuning.py --method {method} --max-trials 3")
+
+
+@pytest.mark.parametrize(
+    "script", ["run_hyperparameter_tuning.py --help", "src/train_emotion_model.py --help", "-m emotune --help"]
+)
+def test_help_loads_no_tensorflow(project, script):
+    listing = subprocess.run(
+        [sys.executable, "-X", "importtime", *shlex.split(script)],
+        cwd=project,
+        env=environment(project),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    loaded = set(re.findall(r"\| +([\w.]+)$", listing.stderr, flags=re.MULTILINE))
+    assert "argparse" in loaded
+    assert not loaded & {"tensorflow", "keras", "mne", "sklearn", "optuna", "keras_tuner", "pandas"}
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "message"),
+    [
+        ("python run_hyperparameter_tuning.py --data manifest:nowhere.csv", 2, "nowhere.csv"),
+        ("python run_hyperparameter_tuning.py --metric luck", 2, "balanced_accuracy"),
+        ("python run_hyperparameter_tuning.py --tuning-algorithm tpe", 2, "bayesian"),
+        ("python src/train_emotion_model.py --from-best --models-dir nothing", 2, "best_hyperparameters.json"),
+        ("python -m emotune predict nowhere.edf", 2, "nowhere.edf"),
+    ],
+)
+def test_bad_input_is_one_line(project, command, code, message):
+    words = shlex.split(command)
+    done = subprocess.run(
+        [sys.executable, *words[1:]],
+        cwd=project,
+        env=environment(project),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert done.stderr.startswith("error: ")
+    assert message in done.stderr
