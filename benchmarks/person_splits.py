@@ -85,7 +85,10 @@ def tuned_and_default(prepared, metric, arguments, seed, folder):
     )
     try:
         begun = time.monotonic()
-        best = tuning.save_best(folder / "best.json", tuning.run(Silent()).trials, "benchmark")
+        trials = tuning.run(Silent()).trials
+        unconfirmed = tuning.save_best(folder / "best.json", trials, "benchmark")
+        confirmation = tuning.confirm(trials, lambda done, total: None)
+        confirmed = tuning.save_best(folder / "best.json", trials, "benchmark", confirmation)
         seconds = time.monotonic() - begun
     finally:
         tuning.method.close()
@@ -95,12 +98,16 @@ def tuned_and_default(prepared, metric, arguments, seed, folder):
     hypermodel = load_hypermodel(HYPERMODEL, prepared.problem)
     inputs, targets = prepared.part(prepared.split.test)
     settings = {"metric": metric, "epochs": arguments.epochs, "patience": arguments.patience, "seed": seed}
-    default = train_configuration(hypermodel, Defaults(), prepared, **settings)
-    winner = train_configuration(hypermodel, Replay(best.hyperparameters), prepared, **settings)
-    return {
-        "tuned network": metric(targets, winner.probabilities(inputs)),
-        "default network": metric(targets, default.probabilities(inputs)),
-    }, seconds
+    networks = {
+        "tuned network": Replay(confirmed.hyperparameters),
+        "tuned, not confirmed": Replay(unconfirmed.hyperparameters),
+        "default network": Defaults(),
+    }
+    scores = {}
+    for name, hp in networks.items():
+        trained = train_configuration(hypermodel, hp, prepared, **settings)
+        scores[name] = metric(targets, trained.probabilities(inputs))
+    return scores, seconds
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import emotune
 from emotune.errors import InputError
 from emotune.features.layout import BANDS_HZ, CHANNELS, STANDARD
-from emotune.features.montage import fit_montage, normalise_name
+from emotune.features.montage import checked_channels, fit_montage, normalise_name
 
 EEGMAT = (
     "EEG Fp1,EEG Fp2,EEG F3,EEG F4,EEG F7,EEG F8,EEG T3,EEG T4,EEG C3,EEG C4,EEG T5,EEG T6,EEG P3,EEG P4,"
@@ -228,3 +228,26 @@ def test_a_complete_cap_needs_neither_mne_nor_a_network():
     environment = {**os.environ, "PYTHONPATH": str(Path(emotune.__file__).parents[1])}
     run = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_chosen_channels_make_the_layout():
+    wanted = ("Fp1", "Fp2", "Cz", "Oz")
+    chosen = fit_montage(("EEG Fp1", "Cz", "ECG", "Fp2", "Oz"), channels=wanted, reference="none")
+    assert chosen.layout.channels == wanted
+    assert chosen.layout.pairs == (("Fp2", "Fp1"),)
+    assert chosen.interpolated == ()
+    assert chosen.dropped == ("ECG",)
+    np.testing.assert_array_equal(chosen.matrix.argmax(axis=1), [0, 3, 1, 4])
+
+
+def test_a_chosen_channel_that_was_not_recorded_is_interpolated():
+    cap = tuple(name for name in CHANNELS if name != "Cz")
+    chosen = fit_montage(cap, channels=("Cz", "Pz"), reference="none")
+    assert chosen.interpolated == ("Cz",)
+    np.testing.assert_allclose(chosen.matrix[0].sum(), 1.0, atol=1e-4)
+
+
+@pytest.mark.parametrize("names", [(), ("Fp1", "FP1"), ("Fp1", "elbow")])
+def test_channels_must_be_electrodes(names):
+    with pytest.raises(InputError, match="must be different electrodes of the 10-20 system"):
+        checked_channels(names)

@@ -200,7 +200,8 @@ def test_a_widened_range_is_searched(project, method):
             assert all(0.02 <= trial.params["learning_rate"] <= 0.05 for trial in study_trials(project)[1])
     finally:
         space.write_text(before, encoding="utf-8")
-    assert "fits this run again" in run(project, f"python run_hyperparameter_tuning.py --method {method} --max-trials 3")
+    back = run(project, f"python run_hyperparameter_tuning.py --method {method} --max-trials 3")
+    assert "fits this run again" in back
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,7 @@ class Configuration:
             window_s=self.values["WINDOW_S"],
             overlap=self.values["WINDOW_OVERLAP"],
             bands_hz=self.values["BANDS_HZ"],
+            channels=self.channels,
             reference=self.values["REFERENCE"],
         )
 

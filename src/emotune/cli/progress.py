@@ -95,6 +95,13 @@ class Progress:
             self._said = what
             self._print(f"waiting for {what}")
 
+    def refitted(self, done: int, total: int) -> None:
+        """Show how far the training on folds has come."""
+        if self._live is not None:
+            self._live.update(self._task, total=total, completed=done, left="", description="confirming on folds")
+        elif done in {1, total} or done % 10 == 0:
+            self._print(f"confirming on folds: {done} of {total} fits")
+
     def _left(self) -> str:
         left = max(0, self._total - len(self._trials))
         own = len(self._trials) - self._earlier

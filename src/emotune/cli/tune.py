@@ -15,6 +15,7 @@ from emotune.search.methods import METHODS
 if TYPE_CHECKING:
     from emotune.cli.configuration import Configuration
     from emotune.search.trials import Trial
+    from emotune.studies.confirmation import Confirmation
     from emotune.studies.preparation import Prepared
     from emotune.studies.tuning import Tuning
 
@@ -65,6 +66,9 @@ def _parser() -> ArgumentParser:
     search.add_argument("--patience", type=_positive, metavar="N", help="epochs without gain (default: PATIENCE)")
     search.add_argument("--seed", type=int, metavar="N", help="of the split and the search (default: SEED)")
     search.add_argument("--workers", type=_positive, metavar="N", help="processes that train (default: the cores)")
+    search.add_argument(
+        "--no-confirm", action="store_true", help="take the search's best without training it again on folds"
+    )
     study = parser.add_argument_group("study")
     study.add_argument("--study", metavar="NAME", default="", help="a name of your own for the study")
     study.add_argument("--fresh", action="store_true", help="put the study of that name aside and start anew")
@@ -179,7 +183,12 @@ def _search(arguments: Namespace, configuration: Configuration, models: Path, be
             print("Interrupted before a trial was complete. The same command goes on from here.", file=sys.stderr)
             return INTERRUPTED
         best = tuning.save_best(best_path, trials, command)
-        _report(tuning, trials, best, best_path, prepared)
+        confirmation = None
+        if not (interrupted or arguments.no_confirm):
+            with progress:
+                confirmation = tuning.confirm(trials, progress.refitted)
+            best = tuning.save_best(best_path, trials, command, confirmation)
+        _report(tuning, trials, best, best_path, confirmation)
         if interrupted:
             print("Interrupted; the best so far is saved. The same command goes on from here.", file=sys.stderr)
             return INTERRUPTED
@@ -227,27 +236,44 @@ def describe(prepared: Prepared, *, verbose: bool) -> None:
             print(f"{finding.severity}: {finding}")
 
 
-def _report(tuning: Tuning, trials: list[Trial], best: Trial, best_path: Path, prepared: Prepared) -> None:
+def _report(
+    tuning: Tuning, trials: list[Trial], best: Trial, best_path: Path, confirmation: Confirmation | None
+) -> None:
     from emotune.report.tables import print_table
 
-    metric = tuning.settings.metric
+    metric, n_validation = tuning.settings.metric, len(tuning.prepared.split.validation)
     default = next((trial for trial in trials if trial.number == 0), None)
     known = default.hyperparameters if default is not None else {}
     states = [sum(trial.state == state for trial in trials) for state in ("complete", "pruned", "failed")]
     print(f"\n{len(trials)} trials: {states[0]} complete, {states[1]} pruned, {states[2]} failed.")
+    if confirmation is not None:
+        rows = [
+            (
+                "default" if candidate.trial == 0 else f"trial {candidate.trial}",
+                _short(candidate.search_score),
+                "failed" if candidate.mean is None else f"{candidate.mean:.4f}",
+                f"{candidate.seconds:.1f}",
+            )
+            for candidate in confirmation.candidates
+        ]
+        folds = f"{confirmation.n_repeats} × {confirmation.n_folds} folds"
+        print_table(
+            ("configuration", "in the search", f"on {folds}", "seconds a fit"),
+            rows,
+            title=f"{metric.name} of the best and of the default, trained again on folds of the development people:",
+        )
+        print(confirmation.sentence)
     print_table(
         ("hyperparameter", "default", "best"),
         [(name, known.get(name, "-"), _short(value)) for name, value in best.hyperparameters.items()],
-        title=f"Best: trial {best.number}, {metric.name} {best.score:.3f} on the validation part",
+        title=f"\nBest: {'the default configuration' if best.number == 0 else f'trial {best.number}'}",
     )
-    if best.number == 0:
-        print("No trial did better than the default configuration.")
-    elif default is not None and default.full_length and default.score is not None:
-        print(f"The default configuration (trial 0) has {default.score:.3f} there.")
-    print(
-        f"The winner was chosen on these {len(prepared.split.validation)} windows, so {best.score:.3f} flatters it; "
-        "the test part has not been opened."
-    )
+    if confirmation is None and best.score is not None:
+        print(
+            f"{metric.name} {best.score:.3f} on the {n_validation} validation windows that it was chosen on: "
+            "that flatters it."
+        )
+    print("The test part has not been opened.")
     print(f"Written: {best_path}")
     print(
         "Next: python run_hyperparameter_tuning.py --apply   (writes the winner into src/config.py)\n"

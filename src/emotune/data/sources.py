@@ -32,13 +32,11 @@ class LoadOptions:
         settings: how recordings become vectors; tables of vectors do not need it.
         n_steps: windows a sample.
         on_recording: called with (done, total) after each recording.
-        seed: of what is simulated.
     """
 
     settings: FeatureSettings
     n_steps: int = 1
     on_recording: Callable[[int, int], None] | None = None
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,6 @@ def load_dataset(
     *,
     n_steps: int = 1,
     on_recording: Callable[[int, int], None] | None = None,
-    seed: int = 0,
 ) -> Dataset:
     """The dataset that `spec` names: `simulated`, `manifest:PATH.csv`, `npz:PATH` or `PATH.npz`.
 
@@ -72,7 +69,6 @@ def load_dataset(
         n_steps: consecutive windows of one trial that make a sample; above 1 `inputs` are
             `(n, n_steps, n_features)`.
         on_recording: called with (done, total) after each recording.
-        seed: of the simulated people.
 
     Raises:
         InputError: if the kind is not known, or the data cannot be used; the message says what to do.
@@ -80,7 +76,7 @@ def load_dataset(
     if n_steps < 1:
         raise InputError(f"`n_steps` must be 1 or more windows a sample. Received: {n_steps}.")
     kind, argument = _parse(spec)
-    return KINDS[kind].load(argument, LoadOptions(settings, n_steps, on_recording, seed))
+    return KINDS[kind].load(argument, LoadOptions(settings, n_steps, on_recording))
 
 
 def dataset_of_recordings(
@@ -175,7 +171,7 @@ def _load_simulated(argument: str, options: LoadOptions) -> Dataset:
     if argument:
         raise InputError(f"Expected `simulated` alone. Received: `simulated:{argument}`. Drop what is behind it.")
     return dataset_of_recordings(
-        Simulator(seed=options.seed),
+        Simulator(),  # the same people for every seed of a run: a split of known data is what a seed changes
         options.settings,
         n_steps=options.n_steps,
         on_recording=options.on_recording,

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import zipfile
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ from numpy.typing import NDArray
 from emotune.data.dataset import GROUPS, Dataset
 from emotune.data.fingerprinting import fingerprint_of_rows
 from emotune.data.labels import encode_labels
+from emotune.data.npz_file import Arrays, load_arrays
 from emotune.errors import InputError
 from emotune.features.layout import FEATURE_NAMES, STANDARD
 from emotune.findings import Finding
@@ -25,7 +23,7 @@ __all__ = ["read_npz"]
 _SUFFIXES = {"train": "_train", "validation": "_val", "test": "_test"}
 _NAMES = ("class_names", "feature_names")
 
-Arrays = Mapping[str, NDArray[Any]]
+_WANTED = {f"{name}{suffix}" for name in ("X", "y", *GROUPS) for suffix in ("", *_SUFFIXES.values())} | set(_NAMES)
 
 
 def read_npz(path: Path | str) -> Dataset:
@@ -42,7 +40,7 @@ def read_npz(path: Path | str) -> Dataset:
             shape, a value is not finite, or there is one class only.
     """
     path = Path(path)
-    arrays = _load(path)
+    arrays = load_arrays(path, _WANTED)
     suffixes = _suffixes(arrays, path)
     findings: list[Finding] = []
 
@@ -95,53 +93,6 @@ def read_npz(path: Path | str) -> Dataset:
             "class_counts": {name: int((targets == i).sum()) for i, name in enumerate(classes)},
         },
     )
-
-
-def _load(path: Path) -> Arrays:
-    if path.is_dir():
-        raise InputError(f"Expected an NPZ file, received the folder {path}. Name the file in it.")
-    if not path.is_file():
-        raise InputError(f"Expected an NPZ file at {path}, but there is no such file. Check the path.")
-    if not zipfile.is_zipfile(path):
-        raise InputError(
-            f"Expected an NPZ file at {path}, but it is none, or a part of it is missing. "
-            "Write it with numpy.savez(path, X=..., y=...), or copy it again."
-        )
-    known = {f"{name}{s}" for name in ("X", "y", *GROUPS) for s in ("", *_SUFFIXES.values())} | set(_NAMES)
-    arrays: dict[str, NDArray[Any]] = {}
-    with _damage_said(path), np.load(path, allow_pickle=False) as file:
-        for name in file.files:
-            # What is not used is not read: it may be large, or hold objects.
-            arrays[name] = _read(file, name, path) if name in known else np.empty(0)
-    return arrays
-
-
-def _read(file: Any, name: str, path: Path) -> NDArray[Any]:
-    try:
-        array = file[name]
-    except ValueError as error:
-        if "allow_pickle" not in str(error):
-            raise
-        raise InputError(
-            f"Expected plain numbers or text in `{name}` of {path}. Received: Python objects, which are not loaded "
-            "because loading them can run code. Save it as numpy.array(..., dtype=float) or dtype=str."
-        ) from None
-    if not isinstance(array, np.ndarray):
-        raise ValueError(f"`{name}` is no array")
-    return np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
-
-
-@contextlib.contextmanager
-def _damage_said(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except InputError:
-        raise
-    except (zipfile.BadZipFile, zlib.error, ValueError, OSError, EOFError, NotImplementedError) as error:
-        raise InputError(
-            f"Expected an NPZ file at {path}, but it is damaged ({' '.join(str(error).split())}). "
-            "Copy it or write it again."
-        ) from error
 
 
 def _suffixes(arrays: Arrays, path: Path) -> dict[str, str]:

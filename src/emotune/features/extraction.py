@@ -61,7 +61,9 @@ def extract(recording: Recording, settings: FeatureSettings) -> RecordingFeature
     """
     place = _place(recording)
     with _naming(place):
-        montage = fit_montage(recording.channel_names, settings.bands_hz, reference=settings.reference)
+        montage = fit_montage(
+            recording.channel_names, settings.bands_hz, channels=settings.channels, reference=settings.reference
+        )
     # Only what enters the vector is judged: a loose ECG electrode is no reason to refuse a recording.
     used = np.flatnonzero(montage.matrix.any(axis=0))
     part = _channels(recording, used)
@@ -75,7 +77,7 @@ def extract(recording: Recording, settings: FeatureSettings) -> RecordingFeature
     floor = entropy_floor(windows.shape[-1], rate_hz, montage.layout)
     findings = [
         *findings,
-        *montage_findings(montage, settings.reference),
+        *montage_findings(montage, settings.channels, settings.reference),
         *power_findings(values, floor, montage, place),
     ]
     return RecordingFeatures(values, starts_s, montage.layout, montage.interpolated, tuple(findings))

@@ -9,14 +9,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from emotune.features.layout import STANDARD
+from emotune.features.layout import CHANNELS
 from emotune.features.montage import ChannelMap
 from emotune.findings import Finding
 
 __all__ = ["merged_findings", "montage_findings", "power_findings"]
 
 
-def montage_findings(montage: ChannelMap, reference: str) -> list[Finding]:
+def montage_findings(montage: ChannelMap, wanted: tuple[str, ...], reference: str) -> list[Finding]:
     """What a cap and its reference mean for the vector: interpolated and dropped channels, a layout of its own."""
     findings = []
     layout, missing = montage.layout, montage.interpolated
@@ -30,12 +30,12 @@ def montage_findings(montage: ChannelMap, reference: str) -> list[Finding]:
                 f"{', '.join(missing)}.",
             )
         )
-    if layout.channels != STANDARD.channels:
+    if layout.channels != wanted:
         findings.append(
             Finding(
                 "own-layout",
                 "warning",
-                f"The cap has too few of the {STANDARD.n_channels} channels to interpolate the rest. "
+                f"The cap has too few of the {len(CHANNELS)} channels to interpolate the rest. "
                 f"Its vector has a layout of its own: {', '.join(layout.channels)} "
                 f"({layout.n_features} values).",
                 "A model trained on it fits recordings of the same cap only.",

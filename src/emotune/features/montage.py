@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotune.errors import InputError
-from emotune.features.layout import ASYMMETRY_PAIRS, BANDS_HZ, CHANNELS, Layout, standard_layout
+from emotune.features.layout import ASYMMETRY_PAIRS, BANDS_HZ, CHANNELS, Layout
 
-__all__ = ["MIN_STANDARD_CHANNELS", "REFERENCES", "ChannelMap", "fit_montage", "normalise_name"]
+__all__ = ["MIN_STANDARD_CHANNELS", "REFERENCES", "ChannelMap", "checked_channels", "fit_montage", "normalise_name"]
 
 # With fewer of the 32, interpolation would invent a head: 32 channels of rank 4 from a Muse.
 MIN_STANDARD_CHANNELS = 8
@@ -79,13 +79,36 @@ def normalise_name(name: str) -> str:
     return _OLD_NAMES.get(canonical, canonical)
 
 
+def checked_channels(names: Iterable[str]) -> tuple[str, ...]:
+    """Electrode names as a layout has them: `T3` -> `T7`, `FP1` -> `Fp1`.
+
+    Raises:
+        InputError: if there is none, one comes twice, or one is no position of the 10-05 system.
+    """
+    channels = tuple(normalise_name(str(name)) for name in names)
+    positions = [_POSITION.match(name.upper()) for name in channels]
+    wrong = [
+        name for name, position in zip(channels, positions, strict=True) if position is None or position[1] not in _ROWS
+    ]
+    if wrong or not channels or len(set(channels)) < len(channels):
+        raise InputError(
+            f"`channels` must be different electrodes of the 10-20 system, such as Fp1, Cz or O2. "
+            f"Received: {_listed(wrong and tuple(wrong) or channels)}. Write each once, by its 10-20 name."
+        )
+    return channels
+
+
 def fit_montage(
     channel_names: Iterable[str],
     bands_hz: Mapping[str, tuple[float, float]] = BANDS_HZ,
     *,
+    channels: tuple[str, ...] = CHANNELS,
     reference: str = "average",
 ) -> ChannelMap:
-    """Map the channels of a cap onto the 32, or onto a layout of its own where it has fewer than 8 of them.
+    """Map the channels of a cap onto those that are wanted, interpolating what it does not have.
+
+    Nothing is interpolated on a cap with fewer than 8 of the 32: it gets a layout of its own, unless it has
+    all that are wanted.
 
     Missing channels are interpolated by spherical splines (Perrin et al. 1989) from all channels with a known
     10-05 position, also from those that the 32 do not have: more of the head is a better estimate. Ear and
@@ -95,6 +118,7 @@ def fit_montage(
     Args:
         channel_names: as the file has them, in the order of the samples.
         bands_hz: (low, high) of each band, by name.
+        channels: the electrodes that are wanted, in the order of the layout.
         reference: `average` subtracts the mean over the layout's channels, so that features do not depend on
             the reference of the recording (with fewer than three channels, where that would leave zeros or
             copies, the recorded reference stays); `none` leaves the recorded one.
@@ -109,14 +133,21 @@ def fit_montage(
     if reference not in REFERENCES:
         raise InputError(f"`reference` must be one of {', '.join(REFERENCES)}. Received: {reference!r}.")
     bands = tuple((name, float(low), float(high)) for name, (low, high) in bands_hz.items())
-    return _fit(tuple(channel_names), bands, reference)
+    return _fit(tuple(channel_names), bands, channels, reference)
 
 
 @lru_cache(maxsize=64)
-def _fit(channel_names: tuple[str, ...], bands_hz: tuple[tuple[str, float, float], ...], reference: str) -> ChannelMap:
-    rows = _rows_of_known(channel_names)
-    if sum(name in rows for name in CHANNELS) >= MIN_STANDARD_CHANNELS:
-        layout = standard_layout({name: (low, high) for name, low, high in bands_hz})
+def _fit(
+    channel_names: tuple[str, ...],
+    bands_hz: tuple[tuple[str, float, float], ...],
+    channels: tuple[str, ...],
+    reference: str,
+) -> ChannelMap:
+    rows = _rows_of_known(channel_names, channels)
+    is_head = sum(name in rows for name in CHANNELS) >= MIN_STANDARD_CHANNELS
+    if is_head or all(name in rows for name in channels):
+        pairs = tuple(pair for pair in ASYMMETRY_PAIRS if set(pair) <= set(channels))
+        layout = Layout(channels, bands_hz, pairs)
     else:
         layout = Layout(tuple(rows), bands_hz, _frontal_pairs(tuple(rows)))
     missing = tuple(name for name in layout.channels if name not in rows)
@@ -136,7 +167,7 @@ def _fit(channel_names: tuple[str, ...], bands_hz: tuple[tuple[str, float, float
     return ChannelMap(layout, matrix32, missing, dropped)
 
 
-def _rows_of_known(channel_names: tuple[str, ...]) -> dict[str, int]:
+def _rows_of_known(channel_names: tuple[str, ...], channels: tuple[str, ...]) -> dict[str, int]:
     """The row of each channel with a known position, by its 10-05 name.
 
     Front to back whatever the order in the file, so that two recordings of one cap give one layout and the
@@ -145,8 +176,8 @@ def _rows_of_known(channel_names: tuple[str, ...]) -> dict[str, int]:
     rows: dict[str, int] = {}
     for row, name in enumerate(map(normalise_name, channel_names)):
         rows.setdefault(name, row)
-    # A cap that has all 32 needs no position, and so not the second that it takes to load MNE.
-    known = CHANNELS if all(name in rows for name in CHANNELS) else _known_names()
+    # A cap that has all that is wanted needs no position, and so not the second that it takes to load MNE.
+    known = channels if all(name in rows for name in channels) else _known_names()
     rows = {} if rows.keys() >= _LETTERED else {name: rows[name] for name in known if name in rows}
     if not rows:
         raise InputError(

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from emotune.errors import InputError
-from emotune.features.layout import BANDS_HZ
-from emotune.features.montage import REFERENCES
+from emotune.features.layout import BANDS_HZ, CHANNELS
+from emotune.features.montage import REFERENCES, checked_channels
 from emotune.features.windows import check_window
 
 __all__ = ["FeatureSettings"]
@@ -17,13 +17,14 @@ __all__ = ["FeatureSettings"]
 
 @dataclass(frozen=True, slots=True)
 class FeatureSettings:
-    """Windows, bands and reference.
+    """Windows, bands, electrodes and reference.
 
     Attributes:
         window_s: length of a window in seconds; 4 s hold four cycles of the lowest frequency.
         overlap: the part of a window that the next one repeats, from 0 to below 1.
         bands_hz: (low, high) of each band by name, half-open; kept from low to high. One must be called
             `alpha`.
+        channels: electrodes of the layout, in its order; a cap that lacks some of them has them interpolated.
         reference: `average` over the layout's channels, or `none` for the recorded one.
 
     Raises:
@@ -33,6 +34,7 @@ class FeatureSettings:
     window_s: float = 4.0
     overlap: float = 0.0
     bands_hz: Mapping[str, tuple[float, float]] = field(default_factory=lambda: BANDS_HZ)
+    channels: tuple[str, ...] = CHANNELS
     reference: str = "average"
 
     def __post_init__(self) -> None:
@@ -41,6 +43,7 @@ class FeatureSettings:
             raise InputError(f"`reference` must be one of {', '.join(REFERENCES)}. Received: {self.reference!r}.")
         object.__setattr__(self, "window_s", float(self.window_s))
         object.__setattr__(self, "overlap", float(self.overlap))
+        object.__setattr__(self, "channels", checked_channels(self.channels))
         object.__setattr__(self, "bands_hz", _checked_bands(self.bands_hz))
 
     def to_dict(self) -> dict[str, Any]:
@@ -49,6 +52,7 @@ class FeatureSettings:
             "window_s": self.window_s,
             "overlap": self.overlap,
             "bands_hz": [[name, low, high] for name, (low, high) in self.bands_hz.items()],
+            "channels": list(self.channels),
             "reference": self.reference,
         }
 
@@ -59,7 +63,7 @@ class FeatureSettings:
         Raises:
             InputError: if a setting is missing, unknown or makes no sense.
         """
-        names = {"window_s", "overlap", "bands_hz", "reference"}
+        names = {"window_s", "overlap", "bands_hz", "channels", "reference"}
         if set(content) != names:
             raise InputError(
                 f"Expected the feature settings {', '.join(sorted(names))}. "

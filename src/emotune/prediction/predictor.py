@@ -133,14 +133,17 @@ def predict_recording(bundle: Bundle, recording: Recording, *, offset_s: float =
             f"{bundle.folder}. Received: shape {probabilities.shape}, or values that are no numbers. "
             "Train the model again."
         )
-    names = recording.channel_names
+    settings = bundle.features
+    montage = fit_montage(
+        recording.channel_names, settings.bands_hz, channels=settings.channels, reference=settings.reference
+    )
     return Prediction(
         class_names=bundle.class_names,
         starts_s=offset_s + features.starts_s[: len(inputs)],
         stops_s=offset_s + features.starts_s[n_steps - 1 :] + bundle.features.window_s,
         probabilities=_calibrated(probabilities, bundle.temperature),
         interpolated=features.interpolated,
-        dropped=fit_montage(names, bundle.features.bands_hz, reference=bundle.features.reference).dropped,
+        dropped=montage.dropped,
         findings=features.findings,
     )
 

@@ -105,7 +105,7 @@ def read_edf_header(path: Path) -> EdfHeader:
             other = ".bdf" if suffix == ".edf" else ".edf"
             is_other = fixed.startswith(_FIRST_BYTES[other])
             remedy = f"Rename it to {path.stem}{other}." if is_other else "Export it as EDF or BDF again."
-            raise InputError(f"Expected an {kind} header in {path}. Received: {fixed[:8]!r}. {remedy}")
+            raise InputError(f"Expected a header of {kind} in {path}. Received: {fixed[:8]!r}. {remedy}")
         try:
             n_signals = int(fixed[252:256])
             columns = _Columns(file.read(256 * n_signals), n_signals)
@@ -114,9 +114,9 @@ def read_edf_header(path: Path) -> EdfHeader:
             digital_low, digital_high = columns.numbers(8), columns.numbers(8)
             _, counts = columns.texts(80), [int(count) for count in columns.numbers(8)]
             n_bytes, n_records = int(fixed[184:192]), int(fixed[236:244])
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise InputError(
-                f"Expected an {kind} header in {path}, but it is damaged or truncated ({error}). "
+                f"Expected a header of {kind} in {path}, but it is damaged or truncated ({error}). "
                 "Copy or download the file again."
             ) from error
     signals = tuple(

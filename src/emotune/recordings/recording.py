@@ -55,7 +55,7 @@ class Recording:
     @property
     def duration_s(self) -> float:
         """Length in seconds."""
-        return self.samples_uv.shape[1] / self.sampling_rate_hz
+        return float(self.samples_uv.shape[1] / self.sampling_rate_hz)
 
 
 class RecordingSet(Protocol):

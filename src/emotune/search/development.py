@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emotune.data.scaling import Scaler
 from emotune.files import replacing
 
-__all__ = ["DevelopmentData", "load_development_data", "save_development_data"]
+__all__ = ["DevelopmentData", "fold_of", "load_development_data", "save_development_data"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,4 +48,21 @@ def load_development_data(folder: Path) -> DevelopmentData:
     """Map the arrays: several workers share one copy in memory."""
     return DevelopmentData(
         *(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in DevelopmentData.__slots__)
+    )
+
+
+def fold_of(data: DevelopmentData, train: NDArray[np.int64], validation: NDArray[np.int64]) -> DevelopmentData:
+    """Other parts of the same rows, standardised on the new training rows.
+
+    Args:
+        data: the parts of the search.
+        train: row numbers, counted over the training rows and then the validation rows.
+        validation: likewise.
+    """
+    inputs = np.concatenate((data.inputs, data.validation_inputs))
+    targets = np.concatenate((data.targets, data.validation_targets))
+    # A standardised row standardised again is what the raw row would have become.
+    scaler = Scaler.fit(inputs[train])
+    return DevelopmentData(
+        scaler.transform(inputs[train]), targets[train], scaler.transform(inputs[validation]), targets[validation]
     )

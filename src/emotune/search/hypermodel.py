@@ -6,7 +6,9 @@ import ast
 import importlib.util
 import sys
 from collections.abc import Mapping
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import CodeType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from emotune.errors import EmotuneError, InputError
@@ -50,21 +52,31 @@ def load_hypermodel(path: Path | str, problem: Problem, *, expected: str | None 
         raise InputError(f"Expected a Python file with the class {CLASS_NAME} at {path}, but there is none.")
     if expected is not None and fingerprint_of_file(path) != expected:
         raise EmotuneError(f"{path} was changed while the search ran. Run the same command again.")
-    spec = importlib.util.spec_from_file_location("emotune_user_hypermodel", path)
-    if spec is None or spec.loader is None:
+    loader = _FromSource("emotune_user_hypermodel", str(path))
+    spec = importlib.util.spec_from_loader(loader.name, loader)
+    if spec is None:
         raise InputError(f"Expected a Python file (.py) with the class {CLASS_NAME}. Received: {path}.")
     module = importlib.util.module_from_spec(spec)
     # Keras looks classes up by their module when it saves a model.
     sys.modules[spec.name] = module
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:
+        loader.exec_module(module)
+        made = getattr(module, CLASS_NAME, None)
+        if made is None or not callable(getattr(made, "build_model", None)):
+            raise InputError(f"Expected a class {CLASS_NAME} with `build_model(self, hp)` in {path}.")
+        hypermodel: HyperModel = made(problem)
+    except InputError:
+        raise
+    except (Exception, SystemExit) as error:
         raise InputError(f"{path} cannot be run: {type(error).__name__}: {error}. Mend the file.") from error
-    made = getattr(module, CLASS_NAME, None)
-    if made is None or not callable(getattr(made, "build_model", None)):
-        raise InputError(f"Expected a class {CLASS_NAME} with `build_model(self, hp)` in {path}.")
-    hypermodel: HyperModel = made(problem)
     return hypermodel
+
+
+class _FromSource(SourceFileLoader):
+    """Compiles the file each time: Python's cache misses an edit of equal length within the same second."""
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        return self.source_to_code(self.get_data(self.path), self.path)
 
 
 def build(hypermodel: HyperModel, hp: HyperParameters) -> tuple[Any, dict[str, Any]]:
@@ -91,14 +103,14 @@ def fingerprint_of_source(path: Path | str) -> str:
         InputError: if the file is missing or is not Python.
     """
     try:
-        tree = ast.parse(Path(path).read_text(encoding="utf-8"))
+        tree = ast.parse(Path(path).read_bytes(), filename=Path(path).name)
     except FileNotFoundError:
         raise InputError(f"Expected a Python file with the class {CLASS_NAME} at {path}, but there is none.") from None
-    except (SyntaxError, UnicodeDecodeError) as error:
+    except (SyntaxError, ValueError, OSError) as error:
         raise InputError(f"{path} is not Python: {error}. Mend the file.") from error
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and len(node.body) > 1:
-                del node.body[0]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                node.body[:1] = [] if len(node.body) > 1 else [ast.Pass()]
     return fingerprint(ast.dump(tree))

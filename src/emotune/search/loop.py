@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -11,17 +12,20 @@ from typing import Protocol
 from filelock import BaseFileLock
 
 from emotune.errors import EmotuneError, InputError
+from emotune.search.messages import Answer, Asked, Ended, Explore, Explored, Refit, Reported, Train
 from emotune.search.methods.method import Method, Nothing, Ticket, seed_of
 from emotune.search.presence import Slots
 from emotune.search.space import Parameter
 from emotune.search.trials import Trial
-from emotune.search.worker import Answer, Asked, Ended, Explore, Explored, Reported, Train
 from emotune.search.workers import Gone, Worker, WorkerPool
 
-__all__ = ["Observer", "Search", "SearchResult"]
+__all__ = ["Observer", "Search", "SearchResult", "refit_all"]
 
 # How long to sit on the pipes before looking at slots and other processes again.
 _TICK_S = 0.2
+
+# A worker that dies while it builds the space's models is tried once more, as with a trial.
+_MAX_DEATHS_EXPLORING = 2
 
 # A shorter pause is no news.
 _SAY_WAITING_AFTER_S = 3.0
@@ -101,7 +105,7 @@ class Search:
         """
         interrupted = True
         try:
-            if self.method.needs_space:
+            if self.method.needs_space and not self._is_full():
                 self.method.learn_space(self.explore())
             while not self.is_stopped():
                 nothing = self._give_orders()
@@ -111,10 +115,13 @@ class Search:
                 for worker, message in self.pool.wait(_TICK_S):
                     self._receive(worker, message)
         finally:
-            for running in [*self._running.values(), *self._retries]:
-                self.method.release(running.ticket)
-                running.slot.release()
-            self.pool.close()
+            try:
+                for running in [*self._running.values(), *self._retries]:
+                    self.method.release(running.ticket)
+                    running.slot.release()
+            finally:
+                # Whatever ended the search, and however badly: no worker outlives it.
+                self.pool.close()
         return SearchResult(self.method.trials(), self._own, interrupted)
 
     def explore(self) -> tuple[Parameter, ...]:
@@ -122,7 +129,9 @@ class Search:
 
         Raises:
             InputError: if the default configuration cannot be built.
+            EmotuneError: if building kills the worker.
         """
+        deaths = 0
         self.pool.start()
         while not self.is_stopped():
             for worker, message in self.pool.wait(_TICK_S):
@@ -134,7 +143,14 @@ class Search:
                             f"{message.error} Mend hyperparameter_tuner.py."
                         )
                     return message.parameters
-                if worker.is_idle and not isinstance(message, Gone):
+                if isinstance(message, Gone):
+                    deaths += worker.ready
+                    if deaths >= _MAX_DEATHS_EXPLORING:
+                        raise EmotuneError(
+                            f"Building models of the space must not end the worker process, but {deaths} in a row died "
+                            f"(exit code {message.exit_code}). Lower the largest sizes in hyperparameter_tuner.py."
+                        )
+                elif worker.is_idle:
                     self.pool.send(worker, Explore(self.seed))
             if not self.pool.workers:
                 self.pool.start()
@@ -142,6 +158,8 @@ class Search:
 
     def _give_orders(self) -> Nothing | None:
         """Give idle workers trials as long as there are both, and a core for each."""
+        if not self.pool.workers and not self._retries and self._is_full():
+            return Nothing.DONE  # no need to wait for a worker to hear that there is nothing to do
         while (worker := self.pool.idle()) is not None:
             if self._retries:
                 self._order(worker, self._retries.pop())
@@ -149,7 +167,7 @@ class Search:
             slot = self.slots.take()
             if slot is None:
                 self._wait_for("cores that other searches on this machine hold")
-                return None
+                return Nothing.DONE if not self._running and self._is_full() else None
             answer = self.method.ask()
             if isinstance(answer, Nothing):
                 slot.release()
@@ -158,6 +176,9 @@ class Search:
                 return answer
             self._order(worker, _Running(answer, slot, time.monotonic()))
         return None
+
+    def _is_full(self) -> bool:
+        return len(self.method.trials()) >= self.method.total
 
     def _wait_for(self, what: str) -> None:
         if not self._running and time.monotonic() - self._idle_since > _SAY_WAITING_AFTER_S:
@@ -218,3 +239,45 @@ class Search:
         self._own += 1
         self._idle_since = time.monotonic()
         self.observer.ended(trial)
+
+
+def refit_all(pool: WorkerPool, slots: Slots, orders: Sequence[Refit], on_ended: Callable[[int], None]) -> list[Trial]:
+    """Train known configurations on the workers; a result for each order, in their order.
+
+    Args:
+        pool: trains; closed at the end.
+        slots: the machine's cores.
+        orders: what to train.
+        on_ended: called with how many have ended.
+
+    Raises:
+        EmotuneError: if workers cannot be started.
+    """
+    results: dict[int, Trial] = {}
+    left = list(range(len(orders)))[::-1]
+    killed: Counter[int] = Counter()
+    running: dict[Worker, tuple[int, BaseFileLock]] = {}
+    try:
+        while len(results) < len(orders):
+            while left and (worker := pool.idle()) is not None and (slot := slots.take()) is not None:
+                running[worker] = (left.pop(), slot)
+                pool.send(worker, orders[running[worker][0]])
+            for worker, message in pool.wait(_TICK_S):
+                if worker not in running or not isinstance(message, Ended | Gone):
+                    continue
+                index, slot = running.pop(worker)
+                slot.release()
+                if isinstance(message, Ended):
+                    results[index] = message.trial
+                    pool.rest(worker)
+                elif killed[index]:
+                    results[index] = Trial(index, "failed", reason=f"worker killed twice ({message.exit_code})")
+                else:
+                    killed[index] += 1
+                    left.append(index)
+                on_ended(len(results))
+    finally:
+        for _, slot in running.values():
+            slot.release()
+        pool.close()
+    return [results[index] for index in range(len(orders))]

@@ -11,7 +11,7 @@ import contextlib
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from emotune.errors import InputError
@@ -21,8 +21,13 @@ __all__ = ["Defaults", "Exploration", "HyperParameters", "Kind", "Parameter", "R
 Value = bool | int | float | str
 Kind = Literal["int", "float", "choice", "boolean", "fixed"]
 
-# A lattice of floats is exact to this many decimals: 0.1 + 2 * 0.1 is 0.3, not 0.30000000000000004.
-_DECIMALS = 12
+# A lattice of floats is exact to this many digits: 0.1 + 2 * 0.1 is 0.3, not 0.30000000000000004.
+_DIGITS = 12
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a JSON file has a word for it: infinity and NaN have none."""
+    return isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,7 @@ class Parameter:
             return len(self.choices)
         step = self.step or (1 if self.kind == "int" else None)
         if step is None:
-            return math.inf
+            return math.inf if self._low < self._high else 1
         return math.floor((self._high - self._low) / step + 1e-9) + 1
 
     @property
@@ -67,12 +72,19 @@ class Parameter:
     def _high(self) -> float:
         return 0.0 if self.high is None else self.high
 
+    @property
+    def _size(self) -> float:
+        return max(abs(self._low), abs(self._high))
+
     def value_at(self, index: int) -> Value:
         """The value number `index` of a parameter with countable values, from the low end."""
         if self.choices:
             return self.choices[index]
+        if self.step is None and self.kind == "float":
+            return self._low
         value = self._low + index * (self.step or 1)
-        return int(value) if self.kind == "int" else round(value, _DECIMALS)
+        decimals = _DIGITS - math.floor(math.log10(self._size or 1.0))
+        return int(value) if self.kind == "int" else round(value, decimals)
 
     def draw(self, source: random.Random) -> Value:
         """A random value: even over the values, or over their logarithm."""
@@ -112,7 +124,7 @@ class Parameter:
         typed = self.typed(value)
         if self.choices or isinstance(typed, bool | str):
             return typed
-        slack = 1e-9 * max(1.0, abs(self._low), abs(self._high))
+        slack = 1e-9 * self._size
         if not self._low - slack <= typed <= self._high + slack:
             raise InputError(f"{self._expected()} Received: {value!r}.")
         if self.step is None:
@@ -199,10 +211,11 @@ class HyperParameters:
         types = {type(choice) for choice in choices}
         if types == {int, float}:
             choices, types = tuple(float(choice) for choice in choices), {float}
-        if len(types) != 1 or not types <= {bool, int, float, str} or len(set(choices)) != len(choices):
+        plain = len(types) == 1 and types <= {bool, int, float, str} and all(map(_is_plain, choices))
+        if not plain or len(set(choices)) != len(choices):
             raise InputError(
                 f"The values of choice `{name}` must be different plain values of one type (text, whole numbers, "
-                f"numbers or booleans). Received: {values!r}. Choose by a text and look the rest up by it."
+                f"finite numbers or booleans). Received: {values!r}. Choose by a text and look the rest up by it."
             )
         return self._ask(Parameter(name, "choice", self._default(name, default, choices), choices=choices))
 
@@ -220,8 +233,8 @@ class HyperParameters:
         Raises:
             InputError: if the value is not plain, or the name already stands for something else.
         """
-        if not isinstance(value, bool | int | float | str):
-            raise InputError(f"Fixed value `{name}` must be text, a number or a boolean. Received: {value!r}.")
+        if not _is_plain(value):
+            raise InputError(f"Fixed value `{name}` must be text, a finite number or a boolean. Received: {value!r}.")
         return self._ask(Parameter(name, "fixed", value, choices=(value,)))
 
     def get(self, name: str) -> Value:
@@ -244,7 +257,8 @@ class HyperParameters:
         A plain `if` says the same and is easier to read.
         """
         wanted = parent_values if isinstance(parent_values, list | tuple) else [parent_values]
-        inactive = self.get(parent_name) not in wanted
+        # Inside a scope that is not taken, the parent itself may never have been asked for.
+        inactive = self._inactive > 0 or self.get(parent_name) not in wanted
         self._inactive += inactive
         try:
             yield
@@ -300,11 +314,12 @@ class HyperParameters:
         if not parameter.name or not isinstance(parameter.name, str):
             raise InputError(f"A hyperparameter's name must be a text. Received: {parameter.name!r}.")
         try:
-            default = parameter.checked(parameter.default)
+            # In the space's own words: 3 * 0.1 is its 0.3.
+            parameter = replace(parameter, default=parameter.checked(parameter.default))
         except InputError as error:
             raise InputError(f"The default is not in the space. {error}") from None
         if self._inactive:
-            return default
+            return parameter.default
         known = self.parameters.get(parameter.name)
         if known is not None:
             if known != parameter:

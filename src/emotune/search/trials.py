@@ -12,7 +12,7 @@ from emotune.errors import InputError
 from emotune.files import read_json, write_json
 from emotune.search.space import Value
 
-__all__ = ["SCHEMA", "Best", "Trial", "TrialState", "best_of", "read_best", "write_best"]
+__all__ = ["SCHEMA", "Best", "Trial", "TrialState", "best_of", "ranked", "read_best", "write_best"]
 
 TrialState = Literal["complete", "pruned", "failed"]
 
@@ -30,7 +30,7 @@ class Trial:
         hyperparameters: only those that the model used.
         score: mean of the metric over the epochs around the one kept; None where it failed.
         scores: the metric on the validation part after each epoch.
-        kept_epoch: index into `scores` of the epoch whose weights a retrain would keep.
+        kept_epoch: number of the epoch whose weights a retrain would keep.
         n_parameters: weights of the network.
         seconds: from the order to train to the result.
         reason: why it ended as it did: `patience`, `epochs`, `pruned`, or why it failed.
@@ -69,19 +69,20 @@ class Trial:
         return cls(**{**content, "scores": tuple(content["scores"])})
 
 
-def best_of(trials: Iterable[Trial], *, maximise: bool) -> Trial | None:
-    """The best complete, full-length trial with a finite score; of equal ones the smallest network, then the first."""
+def ranked(trials: Iterable[Trial], *, maximise: bool) -> list[Trial]:
+    """The complete, full-length trials with a finite score, best first; of equal ones the smallest network first."""
     candidates = [
         trial
         for trial in trials
         if trial.state == "complete" and trial.full_length and trial.score is not None and math.isfinite(trial.score)
     ]
     sign = -1.0 if maximise else 1.0
-    return min(
-        candidates,
-        key=lambda trial: (sign * (trial.score or 0.0), trial.n_parameters or 0, trial.number),
-        default=None,
-    )
+    return sorted(candidates, key=lambda trial: (sign * (trial.score or 0.0), trial.n_parameters or 0, trial.number))
+
+
+def best_of(trials: Iterable[Trial], *, maximise: bool) -> Trial | None:
+    """The best complete, full-length trial with a finite score; None where there is none."""
+    return next(iter(ranked(trials, maximise=maximise)), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,121 +11,39 @@ import signal
 import sys
 import time
 import traceback
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from emotune.errors import TrainingFailed
-from emotune.search.development import load_development_data
+from emotune.errors import InputError, TrainingFailed
+from emotune.search.development import DevelopmentData, fold_of, load_development_data
 from emotune.search.hypermodel import HyperModel, build, load_hypermodel
+from emotune.search.messages import (
+    Answer,
+    Asked,
+    Built,
+    Ended,
+    Explore,
+    Explored,
+    Ready,
+    Refit,
+    Reported,
+    Train,
+    Unusable,
+    WorkerSetup,
+)
 from emotune.search.rungs import reported, rungs
-from emotune.search.space import Exploration, HyperParameters, Parameter, Value
-from emotune.search.trials import Trial
+from emotune.search.space import Exploration, HyperParameters, Parameter, Replay, Value
+from emotune.search.trials import Trial, TrialState
 
-__all__ = [
-    "Answer", "Asked", "Built", "Ended", "Explore", "Explored", "Ready", "Reported", "Train", "WorkerSetup", "work",
-]  # fmt: skip
+if TYPE_CHECKING:
+    from emotune.evaluation.metrics import Metric
+    from emotune.models.training import Fit
+
+__all__ = ["work"]
 
 # Builds that show the space: the default, then random ones that prefer options not yet seen.
 N_EXPLORING_BUILDS = 24
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerSetup:
-    """What a worker needs to know once.
-
-    Attributes:
-        data: folder of the development data.
-        hypermodel: the study's copy of the user's file.
-        hypermodel_fingerprint: of its content.
-        problem: `Problem.to_dict()`.
-        metric: name of the metric.
-        epochs: the most that a trial trains.
-        patience: epochs without a better score before a trial ends.
-        log: where prints and tracebacks go.
-        search_path: folders to import the user's own modules from.
-    """
-
-    data: str
-    hypermodel: str
-    hypermodel_fingerprint: str
-    problem: dict[str, Any]
-    metric: str
-    epochs: int
-    patience: int
-    log: str
-    search_path: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Train:
-    """Order: train one trial, asking for its hyperparameters."""
-
-    number: int
-    seed: int
-    first_epoch: int = 0
-    last_epoch: int | None = None
-    load_from: str | None = None
-    save_to: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Explore:
-    """Order: build models without training them, to see the space."""
-
-    seed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """To a worker that asked: the value, or why there is none."""
-
-    value: Value | None = None
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """From a worker: it has imported everything and mapped the data."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """From a worker: which value for this hyperparameter? An `Answer` must follow."""
-
-    parameter: Parameter
-
-
-@dataclass(frozen=True, slots=True)
-class Built:
-    """From a worker: the model stands."""
-
-    n_parameters: int
-
-
-@dataclass(frozen=True, slots=True)
-class Reported:
-    """From a worker: the steady score after an epoch. An `Answer` must follow; its value True prunes."""
-
-    epoch: int
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Explored:
-    """From a worker: the space, in the order of asking; or why it cannot be built."""
-
-    parameters: tuple[Parameter, ...]
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """From a worker: the trial's result, and how much memory the worker has by now."""
-
-    trial: Trial
-    memory_bytes: int
 
 
 def work(connection: Connection, setup: WorkerSetup) -> None:
@@ -135,6 +53,9 @@ def work(connection: Connection, setup: WorkerSetup) -> None:
         _serve(connection, setup)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass  # the search has ended or died; there is nobody left to tell
+    except InputError as error:
+        traceback.print_exc()
+        connection.send(Unusable(str(error)))
     except BaseException:
         traceback.print_exc()
         raise
@@ -176,7 +97,8 @@ def _serve(connection: Connection, setup: WorkerSetup) -> None:
         if isinstance(order, Explore):
             connection.send(_explore(hypermodel, order.seed))
         else:
-            trial = _train(connection, setup, hypermodel, data, metric, order)
+            task = _Task(connection, setup, hypermodel, metric, order)
+            trial = task.train(data if isinstance(order, Train) else fold_of(data, order.train, order.validation))
             connection.send(Ended(trial, _memory_bytes()))
 
 
@@ -201,78 +123,92 @@ def _explore(hypermodel: HyperModel, seed: int) -> Explored:
     return Explored(tuple(parameters.values()), failure)
 
 
-def _train(
-    connection: Connection, setup: WorkerSetup, hypermodel: HyperModel, data: Any, metric: Any, order: Train
-) -> Trial:
-    import keras
+class _Task:
+    """One network to build and train, whose every end is a `Trial`."""
 
-    from emotune.models.training import train
+    def __init__(
+        self, connection: Connection, setup: WorkerSetup, hypermodel: HyperModel, metric: Metric, order: Train | Refit
+    ) -> None:
+        self._connection, self._setup, self._hypermodel = connection, setup, hypermodel
+        self._metric, self._order = metric, order
+        self._hp = Replay(order.hyperparameters) if isinstance(order, Refit) else HyperParameters(self._ask)
+        self._epochs = (order.last_epoch if isinstance(order, Train) else None) or setup.epochs
+        self._report_after = set(rungs(setup.epochs)) if isinstance(order, Train) else set()
+        self._scores: list[float] = []
+        self._n_parameters: int | None = None
+        self._begun = time.monotonic()
 
-    begun = time.monotonic()
-    epochs = order.last_epoch or setup.epochs
-    report_after = set(rungs(setup.epochs))
-    scores: list[float] = []
+    def train(self, rows: DevelopmentData) -> Trial:
+        """Build and train; whatever goes wrong with the network is in the trial's reason."""
+        try:
+            fit = self._fit(rows)
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            raise
+        except TrainingFailed as error:
+            return self._ended("failed", f"{error.reason}: {_one_line(error)}", scores=tuple(self._scores))
+        except Exception as error:
+            traceback.print_exc()
+            out_of_memory = isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
+            kind = "out of memory" if out_of_memory else type(error).__name__
+            return self._ended("failed", f"{kind}: {_one_line(error)}", scores=tuple(self._scores))
+        state: TrialState = "pruned" if fit.stopped == "pruned" else "complete"
+        return self._ended(state, fit.stopped, score=fit.score, scores=fit.scores, kept_epoch=fit.kept_epoch)
 
-    def ask(parameter: Parameter) -> Value | None:
-        return _question(connection, Asked(parameter)).value
+    def _fit(self, rows: DevelopmentData) -> Fit:
+        import keras
 
-    def on_epoch(epoch: int, score: float) -> bool:
-        scores.append(score)
-        if epoch not in report_after:
-            return False
-        value = reported(scores, len(scores) - 1)
-        return _question(connection, Reported(epoch, value)).value is True
+        from emotune.models.training import train
 
-    hp = HyperParameters(ask)
-    n_parameters: int | None = None
-
-    def ended(state: Any, reason: str, **results: Any) -> Trial:
-        return Trial(
-            order.number,
-            state,
-            dict(hp.values),
-            n_parameters=n_parameters,
-            seconds=time.monotonic() - begun,
-            reason=reason,
-            full_length=epochs >= setup.epochs,
-            **results,
-        )
-
-    try:
         keras.backend.clear_session()
-        keras.utils.set_random_seed(order.seed)
-        model, arguments = build(hypermodel, hp)
-        n_parameters = int(model.count_params())
-        connection.send(Built(n_parameters))
-        first_epoch = _load_weights(model, order)
+        keras.utils.set_random_seed(self._order.seed)
+        model, arguments = build(self._hypermodel, self._hp)
+        self._n_parameters = int(model.count_params())
+        self._connection.send(Built(self._n_parameters))
+        first_epoch = _load_weights(model, self._order) if isinstance(self._order, Train) else 0
         fit = train(
             model,
-            data.inputs,
-            data.targets,
-            data.validation_inputs,
-            data.validation_targets,
-            metric=metric,
-            epochs=epochs,
-            patience=setup.patience,
+            rows.inputs,
+            rows.targets,
+            rows.validation_inputs,
+            rows.validation_targets,
+            metric=self._metric,
+            epochs=self._epochs,
+            patience=self._setup.patience,
             fit_arguments=arguments,
-            seed=order.seed,
-            on_epoch=on_epoch,
+            seed=self._order.seed,
+            on_epoch=self._on_epoch,
             initial_epoch=first_epoch,
         )
-        if order.save_to is not None and fit.stopped != "pruned":
-            _save_weights(model, order.save_to)
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        raise
-    except TrainingFailed as error:
-        return ended("failed", f"{error.reason}: {_one_line(error)}", scores=tuple(scores))
-    except MemoryError as error:
-        return ended("failed", f"out of memory: {_one_line(error)}", scores=tuple(scores))
-    except Exception as error:
-        traceback.print_exc()
-        kind = "out of memory" if type(error).__name__ == "ResourceExhaustedError" else type(error).__name__
-        return ended("failed", f"{kind}: {_one_line(error)}", scores=tuple(scores))
-    state = "pruned" if fit.stopped == "pruned" else "complete"
-    return ended(state, fit.stopped, score=fit.score, scores=tuple(fit.scores), kept_epoch=fit.kept_epoch)
+        if fit.obstacle:
+            print(f"order {self._order.number}: trained by Keras's own fit, since {fit.obstacle}", flush=True)
+        if isinstance(self._order, Train) and self._order.save_to is not None and fit.stopped != "pruned":
+            _save_weights(model, self._order.save_to)
+        return fit
+
+    def _ask(self, parameter: Parameter) -> Value | None:
+        return _question(self._connection, Asked(parameter)).value
+
+    def _on_epoch(self, epoch: int, score: float) -> bool:
+        self._scores.append(score)
+        if self._connection.poll():
+            # Nobody speaks unasked: the search is gone, and what is left to train would keep a core from others.
+            raise EOFError
+        if epoch not in self._report_after:
+            return False
+        value = reported(self._scores, len(self._scores) - 1)
+        return _question(self._connection, Reported(epoch, value)).value is True
+
+    def _ended(self, state: TrialState, reason: str, **results: Any) -> Trial:
+        return Trial(
+            self._order.number,
+            state,
+            dict(self._hp.values),
+            n_parameters=self._n_parameters,
+            seconds=time.monotonic() - self._begun,
+            reason=reason,
+            full_length=self._epochs >= self._setup.epochs,
+            **results,
+        )
 
 
 def _question(connection: Connection, question: Asked | Reported) -> Answer:

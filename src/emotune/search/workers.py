@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from emotune.errors import EmotuneError
-from emotune.search.worker import Ended, Explore, Ready, Train, WorkerSetup, work
+from emotune.errors import EmotuneError, InputError
+from emotune.search.messages import Ended, Explore, Ready, Refit, Train, Unusable, WorkerSetup
+from emotune.search.worker import work
 
 __all__ = ["Gone", "Worker", "WorkerPool", "warm_up"]
 
@@ -92,7 +93,7 @@ class Worker:
 
     process: Any
     connection: Connection
-    order: Train | Explore | None = None
+    order: Train | Refit | Explore | None = None
     ready: bool = False
     n_trials: int = 0
     memory_bytes: int = 0
@@ -141,7 +142,7 @@ class WorkerPool:
             self.start()
         return None
 
-    def send(self, worker: Worker, order: Train | Explore) -> None:
+    def send(self, worker: Worker, order: Train | Refit | Explore) -> None:
         """Give an order. A worker that has just died is noticed by `wait`."""
         worker.order = order
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -152,30 +153,31 @@ class WorkerPool:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             worker.connection.send(answer)
 
-    def wait(self, timeout_s: float) -> list[tuple[Worker, object]]:
-        """Messages that came within `timeout_s`, one a worker.
+    def wait(self, timeout_s: float) -> Iterator[tuple[Worker, object]]:
+        """Messages that came within `timeout_s`, one a worker, each taken only when the one before is dealt with.
 
         Raises:
+            InputError: if workers cannot work with what the user gave.
             EmotuneError: if workers keep dying before they are ready.
         """
         by_connection = {worker.connection: worker for worker in self.workers}
         if not by_connection:
             time.sleep(timeout_s)
-            return []
-        messages: list[tuple[Worker, object]] = []
+            return
         for connection in wait(list(by_connection), timeout_s):
             worker = by_connection[connection]  # type: ignore[index]
             try:
                 message = worker.connection.recv()
             except (EOFError, ConnectionResetError, OSError):
                 message = self._bury(worker)
+            if isinstance(message, Unusable):
+                raise InputError(message.error)
             if isinstance(message, Ready):
                 worker.ready, self._deaths_at_start = True, 0
             if isinstance(message, Ended):
                 worker.n_trials += 1
                 worker.memory_bytes = message.memory_bytes
-            messages.append((worker, message))
-        return messages
+            yield worker, message
 
     def _bury(self, worker: Worker) -> Gone:
         self.workers.remove(worker)
@@ -191,12 +193,11 @@ class WorkerPool:
         return Gone(worker.process.exitcode)
 
     def rest(self, worker: Worker) -> None:
-        """Note that a worker's order is done; one that has trained enough is replaced."""
+        """Note that a worker's order is done; one that has trained enough leaves, and `idle` starts another."""
         worker.order = None
         if worker.n_trials >= RECYCLE_AFTER_TRIALS or worker.memory_bytes > RECYCLE_ABOVE_BYTES:
             self.workers.remove(worker)
             self._dismiss(worker)
-            self.start()
 
     def _dismiss(self, worker: Worker) -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError, OSError):

@@ -70,7 +70,7 @@ def prepare(
     Raises:
         InputError: if the data cannot be read, split or trained on.
     """
-    dataset = load_dataset(data, settings, n_steps=n_steps, on_recording=on_recording, seed=seed)
+    dataset = load_dataset(data, settings, n_steps=n_steps, on_recording=on_recording)
     dataset = replace(dataset, class_names=class_names(dataset.class_names))
     split = split_dataset(dataset, seed=seed)
     findings = (*dataset.findings, *audit(dataset, split))

@@ -45,7 +45,9 @@ class Trained:
 
     def probabilities(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Class probabilities of standardised inputs, `(n, n_classes)`."""
-        return np.asarray(self.model.predict(inputs, batch_size=1024, verbose=0), dtype=np.float64)
+        # Called rather than `predict`: tracing a graph for a handful of batches takes longer than running them.
+        batches = [self.model(inputs[i : i + 1024], training=False) for i in range(0, len(inputs), 1024)]
+        return np.concatenate([keras.ops.convert_to_numpy(batch) for batch in batches]).astype(np.float64)
 
 
 def train_configuration(

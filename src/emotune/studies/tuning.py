@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import sys
@@ -13,19 +14,22 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from emotune import __version__
-from emotune.errors import EmotuneError
+from emotune.errors import EmotuneError, InputError
 from emotune.evaluation.metrics import Metric
 from emotune.features.vector import FEATURE_VERSION
-from emotune.files import fingerprint, fingerprint_of_file, replacing
+from emotune.files import fingerprint, fingerprint_of_file, read_json, replacing, write_json
 from emotune.search.development import DevelopmentData, save_development_data
 from emotune.search.hypermodel import fingerprint_of_source
-from emotune.search.loop import Observer, Search, SearchResult
+from emotune.search.loop import Observer, Search, SearchResult, refit_all
+from emotune.search.messages import WorkerSetup
 from emotune.search.methods import METHODS, Method, StudySettings, open_method
 from emotune.search.presence import Slots, n_cores
 from emotune.search.trials import Best, Trial, best_of, write_best
-from emotune.search.worker import WorkerSetup
 from emotune.search.workers import WorkerPool
+from emotune.studies.confirmation import Confirmation, candidates_of, fold_orders, judge, n_repeats
 from emotune.studies.preparation import Prepared
 
 __all__ = ["Tuning", "TuningSettings", "first_guess_s", "provenance", "training_version"]
@@ -79,6 +83,10 @@ class Tuning:
         settings: what the user asked for.
         prepared: data and parts; its test rows go nowhere from here.
         say: prints one line for the user.
+        method: holds the study.
+        study: its name.
+        algorithm: of the method.
+        identity: what the study belongs to, as it was when this search began.
     """
 
     settings: TuningSettings
@@ -87,11 +95,15 @@ class Tuning:
     method: Method = field(init=False)
     study: str = field(init=False)
     algorithm: str = field(init=False)
+    identity: Mapping[str, str] = field(init=False)
+    _space: Path = field(init=False)
 
     def __post_init__(self) -> None:
         entry = METHODS.get(self.settings.method)
         self.study = self.settings.study or (entry.study_name if entry else "")
         self.algorithm = self.settings.algorithm or (entry.algorithms[0] if entry else "")
+        self._space = self._copied_space()
+        self.identity = self._identity()
         self.method = open_method(
             self.settings.method,
             StudySettings(
@@ -109,8 +121,17 @@ class Tuning:
             ),
         )
 
-    @property
-    def identity(self) -> Mapping[str, str]:
+    def _copied_space(self) -> Path:
+        """A copy of the user's file as it is now: an edit while the search runs is for the next one."""
+        source = self.settings.hypermodel
+        fingerprint_of_source(source)  # if it is no Python, it is named as the user knows it
+        copy = self.settings.folder / "spaces" / f"{fingerprint_of_file(source)}.py"
+        if not copy.exists() or fingerprint_of_file(copy) != copy.stem:
+            with replacing(copy) as beside:
+                shutil.copyfile(source, beside)
+        return copy
+
+    def _identity(self) -> Mapping[str, str]:
         """What the study belongs to; when one of these has changed, its scores do not compare any more."""
         settings = self.settings
         return {
@@ -118,7 +139,7 @@ class Tuning:
             "split": self.prepared.split.fingerprint,
             "metric": settings.metric.name,
             "algorithm": f"{settings.method}/{self.algorithm}",
-            "space": fingerprint_of_source(settings.hypermodel),
+            "space": fingerprint_of_source(self._space),
             "training": fingerprint([training_version, settings.epochs, settings.patience, settings.seed]),
         }
 
@@ -126,51 +147,89 @@ class Tuning:
         """Search; the result is stored trial by trial.
 
         Raises:
+            InputError: if the user's file cannot be run, or not build the default configuration.
             EmotuneError: if workers cannot be started.
         """
-        settings, prepared = self.settings, self.prepared
+        settings = self.settings
+        # In the study's own folder, so that they are put aside and taken up with it.
+        weights = settings.folder / self.study / "weights" if self.algorithm == "hyperband" else None
+        if weights is not None:
+            weights.mkdir(parents=True, exist_ok=True)
+        pool, slots = self._workers()
+        try:
+            result = Search(self.method, pool, slots, settings.seed, observer, weights=weights).run()
+        except InputError as error:
+            # Workers read the copy; the user mends the original.
+            raise InputError(str(error).replace(str(self._space), str(settings.hypermodel))) from error
+        if weights is not None and not result.interrupted:
+            shutil.rmtree(weights, ignore_errors=True)
+        return result
+
+    def confirm(self, trials: list[Trial], on_fit: Callable[[int, int], None]) -> Confirmation | None:
+        """Train the best trials and the default again on folds of the development people, and choose among them.
+
+        Several processes of one study may ask: one computes, the others read what it found.
+
+        Args:
+            trials: of the search.
+            on_fit: called with (fits done, fits in all).
+
+        Returns:
+            None where there is nothing to choose, or nothing to fold the development rows by.
+
+        Raises:
+            EmotuneError: if workers cannot be started.
+        """
+        settings, metric = self.settings, self.settings.metric
+        candidates = candidates_of(trials, maximise=metric.maximise)
+        if len(candidates) < 2:
+            return None
+        repeats = n_repeats(len(trials))
+        try:
+            orders, n_folds = fold_orders(candidates, self.prepared, repeats=repeats, seed=settings.seed)
+        except InputError as error:
+            self.say(f"The winner is not confirmed on folds: {error}")
+            return None
+        configurations = [dict(candidate.hyperparameters) for candidate in candidates]
+        name = fingerprint([dict(self.identity), configurations, n_folds, repeats])
+        path = settings.folder / "confirmations" / f"{name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock")):
+            if path.exists():
+                stored = read_json(path, remedy="Delete the file; its fits are then made again.")
+                results = [Trial.from_dict(content) for content in stored]
+            else:
+                pool, slots = self._workers()
+                results = refit_all(pool, slots, orders, lambda done: on_fit(done, len(orders)))
+                write_json(path, [trial.to_dict() for trial in results])
+        return judge(candidates, results, metric=metric, n_folds=n_folds, repeats=repeats)
+
+    def _workers(self) -> tuple[WorkerPool, Slots]:
+        """A pool on the development data and the study's copy of the space, and the cores to share."""
+        settings = self.settings
         data = settings.folder / "data" / fingerprint([self.identity["data"], self.identity["split"]])
         if not data.is_dir():
             self._write_data(data)
-        copy = settings.folder / "spaces" / f"{fingerprint_of_file(settings.hypermodel)}.py"
-        if not copy.exists():
-            with replacing(copy) as beside:
-                shutil.copyfile(settings.hypermodel, beside)
         logs = settings.folder / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         setup = WorkerSetup(
             data=str(data),
-            hypermodel=str(copy),
-            hypermodel_fingerprint=fingerprint_of_file(copy),
-            problem=prepared.problem.to_dict(),
+            hypermodel=str(self._space),
+            hypermodel_fingerprint=self._space.stem,
+            problem=self.prepared.problem.to_dict(),
             metric=settings.metric.name,
             epochs=settings.epochs,
             patience=settings.patience,
             log=str(logs / f"{self.study}.log"),
             search_path=(str(settings.hypermodel.parent.resolve()),),
         )
-        continued = self.algorithm == "hyperband"
-        weights = settings.folder / f"{self.study}-weights" if continued else None
-        if weights is not None:
-            weights.mkdir(exist_ok=True)
-        search = Search(
-            self.method,
-            WorkerPool(setup, settings.workers),
-            Slots(settings.slots, max(n_cores(), settings.workers)),
-            settings.seed,
-            observer,
-            weights=weights,
-        )
-        result = search.run()
-        if weights is not None and not result.interrupted:
-            shutil.rmtree(weights, ignore_errors=True)
-        return result
+        return WorkerPool(setup, settings.workers), Slots(settings.slots, max(n_cores(), settings.workers))
 
     def _write_data(self, folder: Path) -> None:
         split = self.prepared.split
         inputs, targets = self.prepared.part(split.train)
         validation_inputs, validation_targets = self.prepared.part(split.validation)
-        beside = folder.with_name(f".{folder.name}-{id(self)}")
+        beside = folder.with_name(f".{folder.name}-{os.getpid()}")
         save_development_data(beside, DevelopmentData(inputs, targets, validation_inputs, validation_targets))
         try:
             beside.replace(folder)
@@ -178,13 +237,17 @@ class Tuning:
             # Another process of the same search was faster; its files are the same.
             shutil.rmtree(beside, ignore_errors=True)
 
-    def save_best(self, path: Path, trials: list[Trial], command: str) -> Trial:
-        """Write the winner to `path` and give it back.
+    def save_best(
+        self, path: Path, trials: list[Trial], command: str, confirmation: Confirmation | None = None
+    ) -> Trial:
+        """Write the winner to `path` and give it back: the one that was confirmed, or else the search's best.
 
         Raises:
             EmotuneError: if no trial is complete; then nothing is written.
         """
         best = best_of(trials, maximise=self.settings.metric.maximise)
+        if confirmation is not None:
+            best = next(trial for trial in trials if trial.number == confirmation.chosen.trial)
         if best is None or best.score is None:
             reasons = Counter(trial.reason for trial in trials if trial.state == "failed")
             why = f" Most common reason: {reasons.most_common(1)[0][0]}." if reasons else ""
@@ -207,6 +270,7 @@ class Tuning:
             "n_parameters": best.n_parameters,
             "epochs": self.settings.epochs,
             "patience": self.settings.patience,
+            "confirmation": None if confirmation is None else confirmation.to_dict(),
             "data": self.prepared.dataset.name,
             "fingerprints": dict(self.identity),
             **provenance(self.settings.seed, command),

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from emotune.errors import EmotuneError, InputError
-from emotune.files import fingerprint, read_json, replacing, write_json
+from emotune.files import fingerprint, read_json, replacing, write_json, write_text
 from emotune.imports import import_quietly
 from emotune.search.methods.method import Nothing, StudySettings, Ticket, seed_of
 from emotune.search.presence import only_owner
@@ -60,8 +60,12 @@ class KerasTunerMethod:
         self._told: list[Future[None]] = []
         self._open: dict[int, Any] = {}
         self._n_tickets = 0
-        self._take_up()
-        self._ended = {trial.number: trial for trial in _read_trials(self._folder / "trials.jsonl")}
+        try:
+            self._take_up()
+            self._ended = {trial.number: trial for trial in _read_trials(self._folder / "trials.jsonl")}
+        except BaseException:
+            self.close()
+            raise
         for trial in self._ended.values():
             self._pruner.learn(trial)
         self.total = len(self._ended) + settings.add if settings.total is None else settings.total
@@ -70,14 +74,14 @@ class KerasTunerMethod:
         """Go on with the study of this name if it is this run's; put it aside if it is not."""
         identity, path = dict(self._settings.identity), self._folder / "study.json"
         if path.exists():
-            theirs = read_json(path, remedy="Start anew with --fresh, or move the folder away.")["identity"]
+            theirs = self._identity_in(path)
             changed = [key for key in identity if theirs.get(key) != identity[key]]
             if changed or self._settings.fresh:
                 aside = _free(self._folder.with_name(f"{self._settings.name}-{fingerprint(theirs)[:8]}"))
                 self._folder.replace(aside)
                 why = f"this run has another {' and another '.join(changed)}" if changed else "--fresh starts anew"
                 self._settings.say(f"The study {self._settings.name} is put aside as {aside.name}: {why}.")
-        earlier = self._folder.with_name(f"{self._settings.name}-{fingerprint(identity)[:8]}")
+        earlier = _latest(self._folder.with_name(f"{self._settings.name}-{fingerprint(identity)[:8]}"))
         if not path.exists() and earlier.is_dir() and not self._settings.fresh:
             if self._folder.exists():
                 shutil.rmtree(self._folder)  # no study.json: a start that was killed before its first trial
@@ -85,6 +89,16 @@ class KerasTunerMethod:
             self._settings.say(f"The earlier study {earlier.name} fits this run again: it is continued.")
         if not path.exists():
             write_json(path, {"identity": identity, "algorithm": self._settings.algorithm})
+
+    def _identity_in(self, path: Path) -> Mapping[str, str]:
+        try:
+            content = read_json(path, remedy="Start anew with --fresh; the folder is put aside, not deleted.")
+        except InputError:
+            if self._settings.fresh:
+                return {}
+            raise
+        theirs = content.get("identity") if isinstance(content, dict) else None
+        return theirs if isinstance(theirs, dict) else {}
 
     def learn_space(self, parameters: Sequence[Parameter]) -> None:
         """Make the oracle, with the space as discovered, and let it read its files."""
@@ -100,7 +114,7 @@ class KerasTunerMethod:
         oracle.verbose = 0
         # The one private call: a tuner of KerasTuner's would make it.
         oracle._set_project_dir(str(self._settings.folder), self._settings.name)
-        if (self._folder / "oracle.json").exists():
+        if any((self._folder / name).exists() for name in ("oracle.json", "oracle.copy.json")):
             self._reload(oracle)
         oracle.max_trials = self.total
         return oracle
@@ -118,23 +132,36 @@ class KerasTunerMethod:
             break
         try:
             oracle.reload()
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            self._reconcile(oracle)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
             raise EmotuneError(
                 f"Expected KerasTuner's files in {self._folder}, but they are damaged "
                 f"({type(error).__name__}: {error}). Start anew with --fresh; the folder is put aside, not deleted."
             ) from error
-        # A trial that was stored as ended just before a kill is among the interrupted ones too.
-        ended = ("COMPLETED", "FAILED", "INVALID", "STOPPED")
-        oracle._retry_queue[:] = [name for name in oracle._retry_queue if oracle.trials[name].status not in ended]
+
+    def _reconcile(self, oracle: Any) -> None:
+        """Where a kill came between two files, the study's own record of ended trials is right: it is written first."""
+        for name in set(oracle.trials) - set(oracle.start_order):
+            # Saved, but never handed out.
+            del oracle.trials[name]
+            shutil.rmtree(self._folder / f"trial_{name}", ignore_errors=True)
+        again = []
+        for number, name in enumerate(oracle.start_order):
+            ended = self._ended.get(number)
+            if ended is None:
+                again.append(name)
+            elif oracle.trials[name].status not in ("COMPLETED", "FAILED"):
+                _end(oracle, oracle.trials[name], ended)
+        # The oracle takes them from the end.
+        oracle._retry_queue[:] = again[::-1]
 
     def ask(self) -> Ticket | Nothing:
         """Open a trial if the oracle has one ready."""
         self._told = [future for future in self._told if not _done(future)]
-        if len(self._ended) >= self.total and not self._open:
-            return Nothing.DONE if not self._told else Nothing.WAIT
+        if self._is_given_out():
+            return Nothing.WAIT if self._open or self._told else Nothing.DONE
         if self._next is None:
-            self._n_tickets += 1
-            self._next = self._thread.submit(self._create, f"worker-{os.getpid()}-{self._n_tickets}")
+            self._next = self._propose()
         if not self._next.done():
             # A random proposal is there at once; only the Gaussian process takes its time.
             with contextlib.suppress(TimeoutError):
@@ -146,9 +173,8 @@ class KerasTunerMethod:
             return Nothing.WAIT if self._open or self._told or proposed.status == "IDLE" else Nothing.DONE
         number = self._oracle.start_order.index(proposed.trial_id)
         self._open[number] = proposed
-        if self._settings.algorithm == "bayesian":
-            self._n_tickets += 1
-            self._next = self._thread.submit(self._create, f"worker-{os.getpid()}-{self._n_tickets}")
+        if self._settings.algorithm == "bayesian" and not self._is_given_out():
+            self._next = self._propose()
         values = proposed.hyperparameters.values
         earlier = values.get("tuner/trial_id")
         return Ticket(
@@ -159,18 +185,16 @@ class KerasTunerMethod:
             handle=proposed,
         )
 
+    def _is_given_out(self) -> bool:
+        return len(self._ended) + len(self._open) >= self.total
+
+    def _propose(self) -> Future[Any]:
+        self._n_tickets += 1
+        return self._thread.submit(self._create, f"worker-{os.getpid()}-{self._n_tickets}")
+
     def _create(self, tuner_id: str) -> Any:
         with _quiet():
-            trial = self._oracle.create_trial(tuner_id)
-        self._keep_copy()
-        return trial
-
-    def _keep_copy(self) -> None:
-        # KerasTuner overwrites its file in place; a kill in the middle leaves half of it.
-        path = self._folder / "oracle.json"
-        if path.exists():
-            with replacing(self._folder / "oracle.copy.json") as beside:
-                shutil.copyfile(path, beside)
+            return self._oracle.create_trial(tuner_id)
 
     def suggest(self, ticket: Ticket, parameter: Parameter) -> Value:
         """The oracle's value; a parameter that the discovery had not met is drawn and made known."""
@@ -200,20 +224,7 @@ class KerasTunerMethod:
             file.flush()
             os.fsync(file.fileno())
         self._open.pop(ticket.number, None)
-        self._told.append(self._thread.submit(self._end, ticket.handle, trial))
-
-    def _end(self, handle: Any, trial: Trial) -> None:
-        keep = {name: value for name, value in handle.hyperparameters.values.items() if name.startswith("tuner/")}
-        # Values of branches that the model did not take are no result of this trial.
-        handle.hyperparameters.values = {**keep, **trial.hyperparameters}
-        if trial.state == "failed" or trial.score is None:
-            handle.status, handle.message = "FAILED", trial.reason
-        else:
-            handle.status = "COMPLETED"
-            self._oracle.update_trial(handle.trial_id, {"score": trial.score})
-        with _quiet():
-            self._oracle.end_trial(handle)
-        self._keep_copy()
+        self._told.append(self._thread.submit(_end, self._oracle, ticket.handle, trial))
 
     def release(self, ticket: Ticket) -> None:
         """Nothing to write: the oracle's file lists the trial as ongoing and hands it out again."""
@@ -229,6 +240,20 @@ class KerasTunerMethod:
             self._next.cancel()
         self._thread.shutdown(wait=True)
         self._owner.__exit__(None, None, None)
+
+
+def _end(oracle: Any, handle: Any, trial: Trial) -> None:
+    """Let an oracle learn how one of its trials ended."""
+    keep = {name: value for name, value in handle.hyperparameters.values.items() if name.startswith("tuner/")}
+    # Values of branches that the model did not take are no result of this trial.
+    handle.hyperparameters.values = {**keep, **trial.hyperparameters}
+    with _quiet():
+        if trial.state == "failed" or trial.score is None:
+            handle.status, handle.message = "FAILED", trial.reason
+        else:
+            handle.status = "COMPLETED"
+            oracle.update_trial(handle.trial_id, {"score": trial.score})
+        oracle.end_trial(handle)
 
 
 def hyperband_factor(epochs: int, total: int) -> int:
@@ -270,8 +295,10 @@ class _MedianOfOthers:
         self._reports: dict[int, dict[int, float]] = {}
 
     def is_worse(self, number: int, epoch: int, score: float) -> bool:
-        reports = self._reports.setdefault(number, {})
+        # A trial that is trained once more begins anew.
+        reports = {earlier: value for earlier, value in self._reports.get(number, {}).items() if earlier < epoch}
         reports[epoch] = score
+        self._reports[number] = reports
         running = self._optuna.trial.TrialState.RUNNING
         trial = self._optuna.trial.create_trial(state=running, intermediate_values=dict(reports))
         return bool(self._study.pruner.prune(self._study, trial))
@@ -323,7 +350,15 @@ def _oracle(library: Any, settings: StudySettings, total: int, space: Any, defau
     base, special = oracles[settings.algorithm]()
 
     class DefaultFirst(base):  # type: ignore[misc, valid-type]
-        """The oracle, but its first trial takes the space's defaults."""
+        """The oracle, but its first trial takes the space's defaults, and its files are written whole."""
+
+        def save(self) -> None:
+            # With a copy: without this file nothing of a study can be used.
+            for name in ("oracle.json", "oracle.copy.json"):
+                _write(Path(self._project_dir) / name, self.get_state())
+
+        def _save_trial(self, trial: Any) -> None:
+            _write(Path(self._project_dir) / f"trial_{trial.trial_id}" / "trial.json", trial.get_state())
 
         def populate_space(self, trial_id: str) -> Any:
             response = super().populate_space(trial_id)
@@ -381,6 +416,21 @@ def _read_trials(path: Path) -> list[Trial]:
                 f"Expected a trial on line {number} of {path}, but it is damaged. Start anew with --fresh."
             ) from None
     return trials
+
+
+def _write(path: Path, content: Any) -> None:
+    """KerasTuner's JSON (it knows infinity), whole or not at all."""
+    write_text(path, json.dumps(content))
+
+
+def _latest(path: Path) -> Path:
+    """The folder that was put aside last under this name, which is followed by -2, -3, ... when it is taken."""
+    number = 2
+    latest = path
+    while (following := path.with_name(f"{path.name}-{number}")).is_dir():
+        latest = following
+        number += 1
+    return latest
 
 
 def _free(path: Path) -> Path:

@@ -69,8 +69,9 @@ class OptunaMethod:
         with self._locked():
             self._storage = _open_database(self._path)
             self._study = self._open_study()
+            self._join()
             self._hand_back_orphans()
-            n_trials = len(self._study.get_trials(deepcopy=False))
+            n_trials = sum(trial.state.name != "WAITING" for trial in self._study.get_trials(deepcopy=False))
         self.total = n_trials + settings.add if settings.total is None else settings.total
 
     @contextlib.contextmanager
@@ -98,7 +99,7 @@ class OptunaMethod:
             if not changed and not self._settings.fresh:
                 return study
             self._put_aside(study, changed, names)
-        earlier = f"{name}-{_short(identity)}"
+        earlier = _latest(f"{name}-{_short(identity)}", names)
         if earlier in names and not self._settings.fresh:
             self._settings.say(f"The earlier study {earlier} fits this run again: it is continued as {name}.")
             self._rename(earlier, name)
@@ -110,14 +111,11 @@ class OptunaMethod:
         return study
 
     def _put_aside(self, study: optuna.Study, changed: Sequence[str], names: set[str]) -> None:
-        from optuna.trial import TrialState
-
-        for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            if self._presence.is_alive(trial.user_attrs.get("owner", "")):
-                raise InputError(
-                    f"Study {study.study_name} is being searched by another process with another "
-                    f"{' and another '.join(changed) or 'start'}. Wait until it ends, or use --study NAME."
-                )
+        if any(map(self._presence.is_alive, study.user_attrs.get("processes", []))):
+            raise InputError(
+                f"Study {study.study_name} is being searched by another process with another "
+                f"{' and another '.join(changed) or 'start'}. Wait until it ends, or use --study NAME."
+            )
         aside = f"{study.study_name}-{_short(study.user_attrs.get('identity', {}))}"
         number = 2
         while aside in names:
@@ -128,11 +126,17 @@ class OptunaMethod:
         self._settings.say(f"The study {self._settings.name} is put aside as {aside}: {why}.")
 
     def _rename(self, old: str, new: str) -> None:
-        import optuna
+        import sqlalchemy
 
-        # Optuna has no renaming; a copy that is complete before the old name goes loses nothing.
-        optuna.copy_study(from_study_name=old, from_storage=self._storage, to_storage=self._storage, to_study_name=new)
-        optuna.delete_study(study_name=old, storage=self._storage)
+        # Optuna has no renaming, and a copy that a kill cuts short would pass for the whole study.
+        statement = sqlalchemy.text("UPDATE studies SET study_name = :new WHERE study_name = :old")
+        with self._storage.engine.begin() as connection:
+            connection.execute(statement, {"old": old, "new": new})
+
+    def _join(self) -> None:
+        """Let others see that this process works on the study, also before its first trial."""
+        alive = [name for name in self._study.user_attrs.get("processes", []) if self._presence.is_alive(name)]
+        self._study.set_user_attr("processes", [*alive, self._presence.name])
 
     def _hand_back_orphans(self) -> None:
         """Trials of this machine whose owner is dead wait to be trained again, once."""
@@ -143,10 +147,13 @@ class OptunaMethod:
             if host not in ("", self._presence.host) or self._presence.is_alive(owner):
                 continue
             starts = int(trial.user_attrs.get("starts", 1))
-            if starts > 1:
-                ended = Trial(trial.number, "failed", reason="its process was killed twice")
+            if "emotune" in trial.user_attrs:
+                # Killed between storing the result and closing the trial.
+                self._close_trial(Trial.from_dict(trial.user_attrs["emotune"]))
+            elif starts > 1:
+                ended = Trial(trial.number, "failed", dict(trial.params), reason="its process was killed twice")
                 self._storage.set_trial_user_attr(trial._trial_id, "emotune", ended.to_dict())
-                self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+                self._close_trial(ended)
             else:
                 self._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
 
@@ -161,7 +168,7 @@ class OptunaMethod:
             self._hand_back_orphans()
             trials = self._study.get_trials(deepcopy=False)
             waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
-            if not waiting and len(trials) >= self.total:
+            if len(trials) - len(waiting) >= self.total:
                 running = any(trial.state == TrialState.RUNNING for trial in trials)
                 return Nothing.WAIT if running else Nothing.DONE
             # Each trial has its own seed: a search that goes on never repeats the proposals it began with.
@@ -179,7 +186,13 @@ class OptunaMethod:
         trial: Any = ticket.handle
         self._default = parameter.default
         if parameter.choices:
-            value: Value = trial.suggest_categorical(parameter.name, list(parameter.choices))
+            try:
+                value: Value = trial.suggest_categorical(parameter.name, list(parameter.choices))
+            except ValueError as error:
+                raise InputError(
+                    f"The values of choice `{parameter.name}` must be the same in every trial. Received: "
+                    f"{', '.join(map(repr, parameter.choices))}, unlike before. Give each list of values its own name."
+                ) from error
             return value
         suggest = trial.suggest_int if parameter.kind == "int" else trial.suggest_float
         step = {} if parameter.step is None else {"step": parameter.step}
@@ -193,22 +206,26 @@ class OptunaMethod:
         """Hand the score to the pruner."""
         trial: Any = ticket.handle
         self._study.pruner = _pruner()
-        trial.report(score, epoch)
+        with warnings.catch_warnings():
+            # A trial that is trained once more reports the same again.
+            warnings.simplefilter("ignore")
+            trial.report(score, epoch)
         # The space's own configuration is the yardstick: it always trains to its end.
         return ticket.number > 0 and bool(trial.should_prune())
 
     def tell(self, ticket: Ticket, trial: Trial) -> None:
         """Store the result and close the trial."""
-        from optuna.trial import TrialState
-
         handle: Any = ticket.handle
         handle.set_user_attr("emotune", trial.to_dict())
+        self._close_trial(trial)
+
+    def _close_trial(self, trial: Trial) -> None:
+        from optuna.trial import TrialState
+
         if trial.state == "complete":
-            self._study.tell(handle, trial.score)
-        elif trial.state == "pruned":
-            self._study.tell(handle, state=TrialState.PRUNED)
+            self._study.tell(trial.number, trial.score)
         else:
-            self._study.tell(handle, state=TrialState.FAIL)
+            self._study.tell(trial.number, state=TrialState.PRUNED if trial.state == "pruned" else TrialState.FAIL)
 
     def release(self, ticket: Ticket) -> None:
         """Let the trial wait for whoever goes on; an interruption is not the trial's fault and not counted."""
@@ -233,6 +250,15 @@ def _short(identity: Any) -> str:
     from emotune.files import fingerprint
 
     return fingerprint(dict(identity))[:8]
+
+
+def _latest(name: str, names: set[str]) -> str:
+    """The study that was put aside last under `name`, which is followed by -2, -3, ... when it is taken."""
+    latest, number = name, 2
+    while f"{name}-{number}" in names:
+        latest = f"{name}-{number}"
+        number += 1
+    return latest
 
 
 def _ended(trial: FrozenTrial) -> Trial:
@@ -289,6 +315,9 @@ def _open_database(path: Any) -> Any:
         # Readers and one writer at a time do not block each other; the mode is kept in the file.
         with contextlib.closing(sqlite3.connect(path, timeout=60)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
+            found = connection.execute("PRAGMA quick_check").fetchone()[0]
+            if found != "ok":
+                raise sqlite3.DatabaseError(" ".join(found.split()))
         storage = RDBStorage(f"sqlite:///{path.as_posix()}", engine_kwargs={"connect_args": {"timeout": 60}})
     except (sqlite3.DatabaseError, sqlalchemy.exc.SQLAlchemyError, RuntimeError) as error:
         raise EmotuneError(

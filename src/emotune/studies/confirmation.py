@@ -1,0 +1,235 @@
+"""Is tuned better than not tuned? The best trials and the default, trained again on folds of the development people.
+
+A search takes the highest of many scores on a few validation people, and the highest is partly luck. Here each
+candidate is scored on all development people, on the same folds for all, with fresh seeds; the choice among them
+is made by these scores. Test people have no part in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotune.evaluation.metrics import Metric
+from emotune.evaluation.significance import PairedComparison, nadeau_bengio
+from emotune.evaluation.splits import development_folds, development_groups
+from emotune.search.messages import Refit
+from emotune.search.methods import seed_of
+from emotune.search.space import Value
+from emotune.search.trials import Trial, ranked
+from emotune.studies.preparation import Prepared
+
+__all__ = ["Candidate", "Confirmation", "candidates_of", "fold_orders", "judge", "n_repeats"]
+
+N_CANDIDATES = 3
+N_FOLDS = 5
+
+
+def n_repeats(n_trials: int) -> int:
+    """How often the folds are drawn: three times, or once after a short search, which this would outlast."""
+    return 3 if n_trials >= 50 else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A configuration and its scores on the folds.
+
+    Attributes:
+        trial: the trial that it comes from; 0 is the default configuration.
+        hyperparameters: those that its model used.
+        search_score: on the validation part, as the search saw it.
+        scores: one a fold, the same folds for all candidates; None where training failed.
+        seconds: of training, mean over the folds.
+    """
+
+    trial: int
+    hyperparameters: Mapping[str, Value]
+    search_score: float | None
+    scores: tuple[float | None, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def mean(self) -> float | None:
+        """Mean over the folds; None if training failed on one."""
+        values = [score for score in self.scores if score is not None]
+        return float(np.mean(values)) if values and len(values) == len(self.scores) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What the folds say.
+
+    Attributes:
+        chosen: the candidate with the best mean; the default where nothing is better.
+        candidates: all of them, the chosen one among them.
+        comparison: chosen minus default; None where the default is chosen or was not measured.
+        n_folds: folds of one drawing.
+        n_repeats: drawings.
+        maximise: whether a higher score is better.
+        metric: name of the scores.
+    """
+
+    chosen: Candidate
+    candidates: tuple[Candidate, ...]
+    comparison: PairedComparison | None
+    n_folds: int
+    n_repeats: int
+    maximise: bool
+    metric: str
+
+    @property
+    def default(self) -> Candidate | None:
+        """The default configuration, where it was measured."""
+        return next((candidate for candidate in self.candidates if candidate.trial == 0), None)
+
+    @property
+    def over_tuning(self) -> float | None:
+        """How much of the search's gain over the default the folds do not confirm; above 0 it was luck."""
+        default = self.default
+        if default is None or default.trial == self.chosen.trial:
+            return None
+        scores = (self.chosen.search_score, default.search_score, self.chosen.mean, default.mean)
+        if any(score is None for score in scores):
+            return None
+        found, found_default, confirmed, confirmed_default = (float(score or 0.0) for score in scores)
+        gain = (found - found_default) - (confirmed - confirmed_default)
+        return gain if self.maximise else -gain
+
+    @property
+    def sentence(self) -> str:
+        """What this means, as ready to say that the default is as good as the opposite."""
+        default = self.default
+        where = f"trained again on {self.n_repeats} × {self.n_folds} folds of the development people"
+        if default is None or default.mean is None or self.chosen.mean is None:
+            return f"The default configuration could not be compared, {where}."
+        if self.chosen.trial == 0:
+            return f"The default is as good: {where}, no candidate beats its {self.metric} of {default.mean:.3f}."
+        said = (
+            f"Trial {self.chosen.trial} has {self.metric} {self.chosen.mean:.3f} against {default.mean:.3f} of the "
+            f"default, {where}"
+        )
+        interval = None if self.comparison is None else self.comparison.interval
+        if interval is None or interval.low is None or interval.high is None:
+            return f"{said}; too few folds for an interval."
+        said += f" (difference {interval.mean:+.3f}, 95 % interval {interval.low:+.3f} to {interval.high:+.3f})"
+        if interval.low <= 0 <= interval.high:
+            return f"{said}: better there, but the default may be as good."
+        return f"{said}: better."
+
+    def to_dict(self) -> dict[str, Any]:
+        """The confirmation as plain JSON values."""
+        return {
+            "n_folds": self.n_folds,
+            "n_repeats": self.n_repeats,
+            "chosen": self.chosen.trial,
+            "candidates": [
+                {
+                    "trial": candidate.trial,
+                    "search_score": candidate.search_score,
+                    "mean": candidate.mean,
+                    "sd": _spread(candidate),
+                    "scores": list(candidate.scores),
+                    "seconds": candidate.seconds,
+                }
+                for candidate in self.candidates
+            ],
+            "chosen_minus_default": None if self.comparison is None else self.comparison.to_dict(),
+            "over_tuning": self.over_tuning,
+            "sentence": self.sentence,
+        }
+
+
+def _spread(candidate: Candidate) -> float | None:
+    values = [score for score in candidate.scores if score is not None]
+    return float(np.std(values, ddof=1)) if len(values) > 1 else None
+
+
+def candidates_of(trials: Sequence[Trial], *, maximise: bool) -> list[Candidate]:
+    """The three best trials, and the default configuration if it is not among them."""
+    best = ranked(trials, maximise=maximise)[:N_CANDIDATES]
+    default = [trial for trial in trials if trial.number == 0 and trial.hyperparameters]
+    chosen = {trial.number: trial for trial in [*best, *default]}
+    return [Candidate(trial.number, dict(trial.hyperparameters), trial.score) for trial in chosen.values()]
+
+
+def fold_orders(
+    candidates: Sequence[Candidate], prepared: Prepared, *, repeats: int, seed: int
+) -> tuple[list[Refit], int]:
+    """An order for each candidate on each fold, candidate by candidate; and the folds of one drawing.
+
+    Raises:
+        InputError: if the development rows have no groups to fold by.
+    """
+    split = prepared.split
+    # Workers count the training rows first and then the validation rows.
+    position = {int(row): index for index, row in enumerate(np.concatenate((split.train, split.validation)))}
+    groups, rows = development_groups(prepared.dataset, split), split.development
+    drawings = [
+        development_folds(groups, prepared.dataset.targets[rows], N_FOLDS, seed_of(seed, "folds", repeat))
+        for repeat in range(repeats)
+    ]
+    folds = [
+        (_positions(rows[train], position), _positions(rows[held], position))
+        for drawing in drawings
+        for train, held in drawing
+    ]
+    orders = [
+        Refit(
+            number=index,
+            hyperparameters=candidate.hyperparameters,
+            train=train,
+            validation=validation,
+            seed=seed_of(seed, "confirmation", index),
+        )
+        for candidate in candidates
+        for index, (train, validation) in enumerate(folds)
+    ]
+    return orders, len(drawings[0])
+
+
+def _positions(rows: NDArray[np.int64], position: Mapping[int, int]) -> NDArray[np.int64]:
+    return np.array([position[int(row)] for row in rows], dtype=np.int64)
+
+
+def judge(
+    candidates: Sequence[Candidate],
+    results: Sequence[Trial],
+    *,
+    metric: Metric,
+    n_folds: int,
+    repeats: int,
+) -> Confirmation:
+    """Put the results of `fold_orders` beside their candidates, and choose.
+
+    The default is kept unless another candidate's mean is better. Where every candidate failed on a fold, the
+    first one, the search's own best, is kept.
+    """
+    n = n_folds * repeats
+    scored = []
+    for index, candidate in enumerate(candidates):
+        own = results[index * n : (index + 1) * n]
+        scored.append(
+            Candidate(
+                candidate.trial,
+                candidate.hyperparameters,
+                candidate.search_score,
+                tuple(trial.score for trial in own),
+                float(np.mean([trial.seconds for trial in own])),
+            )
+        )
+    sign = 1.0 if metric.maximise else -1.0
+    default_first = sorted(scored, key=lambda candidate: candidate.trial != 0)
+    whole = [candidate for candidate in default_first if candidate.mean is not None]
+    chosen = max(whole, key=lambda candidate: sign * (candidate.mean or 0.0)) if whole else scored[0]
+    default = next((candidate for candidate in whole if candidate.trial == 0), None)
+    comparison = None
+    if default is not None and chosen.trial != 0:
+        differences = [
+            a - b for a, b in zip(chosen.scores, default.scores, strict=True) if a is not None and b is not None
+        ]
+        comparison = nadeau_bengio(differences, 1 / n_folds)
+    return Confirmation(chosen, tuple(scored), comparison, n_folds, repeats, metric.maximise, metric.name)

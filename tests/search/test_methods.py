@@ -1,0 +1,322 @@
+"""One conformance suite for every method and algorithm of the table, and what is special to each library."""
+
+import json
+import subprocess
+import sys
+import textwrap
+import warnings
+
+import pytest
+
+from emotune.errors import InputError
+from emotune.search.methods import METHODS, Nothing, StudySettings, Ticket, keras_tuner, open_method, seed_of
+from emotune.search.methods.keras_tuner import hyperband_factor
+from emotune.search.methods.optuna import PRUNER_STARTUP_TRIALS
+from emotune.search.space import Defaults
+from emotune.search.trials import Trial, best_of
+
+ALL = [(method, algorithm) for method, entry in METHODS.items() for algorithm in entry.algorithms]
+
+
+@pytest.fixture(params=ALL, ids=["-".join(pair) for pair in ALL])
+def toy(request, make_toy, monkeypatch):
+    # The Gaussian process has its say within a handful of trials.
+    monkeypatch.setattr(keras_tuner, "N_INITIAL_POINTS", 3)
+    return make_toy(*request.param)
+
+
+def values_of(trials):
+    return [dict(trial.hyperparameters) for trial in trials]
+
+
+class TestEveryMethod:
+    def test_ends_with_exactly_its_total_and_starts_with_the_default(self, toy):
+        trials = toy.search(6)
+        assert [trial.number for trial in trials] == list(range(6))
+        default = Defaults()
+        toy.space(default)
+        assert trials[0].hyperparameters == default.values
+
+    def test_proposes_within_the_space_and_only_what_the_model_uses(self, toy):
+        trials = toy.search(8)
+        for values in values_of(trials):  # each value's range was checked when it was proposed
+            units = {name for name in values if name.startswith("units_")}
+            assert units == {f"units_{i}" for i in range(values["layers"])}
+            assert ("memory" in values) == (values["kind"] == "lstm")
+            assert values["classes"] == 3
+        assert len({repr(values) for values in values_of(trials)}) > 5
+
+    def test_can_be_repeated(self, toy, tmp_path):
+        first = values_of(toy.search(6))
+        toy.folder = tmp_path / "again"
+        assert values_of(toy.search(6)) == first
+        toy.folder = tmp_path / "other"
+        assert values_of(toy.search(6, seed=4)) != first
+
+    def test_resumes_without_repeating_itself_and_takes_a_larger_total(self, toy):
+        first = toy.search(3)
+        assert toy.search(3) == first
+        second = toy.search(7)
+        assert second[:3] == first
+        assert [trial.number for trial in second] == list(range(7))
+        rates = [values["rate"] for values in values_of(second) if values["rate"] not in (1e-4, 1e-2)]
+        assert len(set(rates)) == len(rates)
+
+    def test_does_nothing_where_the_total_is_smaller_than_what_is_there(self, toy):
+        first = toy.search(4)
+        method = toy.open(2)
+        assert toy.next(method) is Nothing.DONE
+        assert method.trials() == first
+        method.close()
+
+    def test_adds_to_what_is_there(self, toy):
+        toy.search(3)
+        method = toy.open(add=2)
+        assert method.total == 5
+        toy.search_on(method)
+        assert len(method.trials()) == 5
+        method.close()
+        assert len(toy.search(add=1)) == 6
+
+    def test_opens_no_more_trials_than_its_total_however_many_workers_ask(self, toy):
+        method = toy.open(5)
+        tickets = [toy.next(method) for _ in range(3)]
+        assert len({ticket.number for ticket in tickets}) == 3
+        for ticket in tickets[::-1]:
+            toy.train(method, ticket)
+        tickets = [toy.next(method) for _ in range(2)]
+        assert method.ask() is Nothing.WAIT
+        toy.train(method, tickets[1])
+        assert method.ask() is Nothing.WAIT
+        toy.train(method, tickets[0])
+        assert toy.next(method) is Nothing.DONE
+        assert [trial.number for trial in method.trials()] == list(range(5))
+        method.close()
+
+    def test_gives_the_same_answer_when_asked_again(self, toy):
+        method = toy.open(3)
+        toy.train(method, toy.next(method))
+        ticket = toy.next(method)
+        first = toy.values(method, ticket)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert toy.values(method, ticket) == first
+            # A worker has died: its trial reports once more from its start.
+            assert method.report(ticket, 2, 0.5) is False
+            assert method.report(ticket, 4, 0.6) is False
+            assert method.report(ticket, 2, 0.5) is False
+        assert toy.train(method, ticket).hyperparameters == first
+        method.close()
+
+    def test_hands_released_trials_out_again_first_and_as_they_were(self, toy):
+        method = toy.open(6)
+        toy.search_on(method, 2)
+        tickets = [toy.next(method) for _ in range(2)]
+        before = {ticket.number: dict(toy.values(method, ticket)) for ticket in tickets}
+        for ticket in tickets:
+            method.release(ticket)
+        assert [trial.number for trial in method.trials()] == [0, 1]
+        method.close()
+        trials = toy.search(6)
+        assert [trial.number for trial in trials] == list(range(6))
+        assert {number: dict(trials[number].hyperparameters) for number in before} == before
+        assert [ticket.number for ticket in toy.tickets[2:4]] == [2, 3]
+
+    def test_keeps_to_a_smaller_total_with_released_trials_about(self, toy):
+        method = toy.open(6)
+        toy.search_on(method, 2)
+        for ticket in [toy.next(method) for _ in range(2)]:
+            toy.values(method, ticket)
+            method.release(ticket)
+        method.close()
+        assert [trial.number for trial in toy.search(3)] == [0, 1, 2]
+        assert [trial.number for trial in toy.search(add=2)] == [0, 1, 2, 3, 4]
+
+    def test_takes_a_trial_up_again_whose_process_was_killed(self, toy):
+        method = toy.open(4)
+        toy.search_on(method, 1)
+        ticket = toy.next(method)
+        before = dict(toy.values(method, ticket))
+        method.close()  # neither told nor released, as after kill -9
+        trials = toy.search(4)
+        assert [trial.number for trial in trials] == list(range(4))
+        assert trials[ticket.number].hyperparameters == before
+
+    def test_counts_failed_trials_and_remembers_why(self, toy):
+        toy.fails = lambda number: number in (1, 2)
+        toy.score = lambda values: -values["rate"]
+        trials = toy.search(6)
+        assert [trial.number for trial in trials if trial.state == "failed"] == [1, 2]
+        method = toy.open(6)
+        again = method.trials()
+        method.close()
+        assert again == trials
+        assert again[1].reason == "diverged: the toy fails"
+        assert best_of(again, maximise=True).number not in (1, 2)
+
+    def test_ends_where_every_trial_fails(self, toy):
+        toy.fails = lambda number: True
+        trials = toy.search(4)
+        assert [trial.state for trial in trials] == ["failed"] * 4
+        assert best_of(trials, maximise=True) is None
+
+    def test_remembers_everything_of_a_trial(self, toy):
+        trials = toy.search(3)
+        method = toy.open(3)
+        assert method.trials() == trials
+        assert method.trials()[0].seconds == 0.25
+        assert method.trials()[0].scores == trials[0].scores
+        method.close()
+
+    def test_puts_a_study_of_another_space_aside_and_goes_on_with_it_when_it_fits_again(self, toy):
+        first = toy.search(3)
+        toy.said.clear()
+        other = toy.search(2, space="wider")
+        assert len(other) == 2
+        assert len(toy.said) == 1
+        assert "study toy is put aside as toy-" in toy.said[0]
+        assert "another space" in toy.said[0]
+        toy.said.clear()
+        again = toy.search(4)
+        assert again[:3] == first
+        assert "put aside" in toy.said[0]
+        assert "fits this run again" in toy.said[1]
+        assert toy.search(2, space="wider") == other
+
+    def test_starts_anew_when_told_to_and_keeps_the_old_study(self, toy):
+        first = toy.search(2)
+        toy.said.clear()
+        second = toy.search(3, fresh=True)
+        assert "put aside as toy-" in toy.said[0]
+        assert "--fresh starts anew" in toy.said[0]
+        assert second[:2] == first  # the same seed proposes the same
+        toy.search(1, fresh=True)
+        toy.search(1, space="wider")
+        # What was put aside last is what was in use last.
+        assert len(toy.search(1)) == 1
+
+    def test_a_wider_range_is_used(self, toy):
+        toy.search(6)
+        narrow = {value for t in toy.search(6) for name, value in t.hyperparameters.items() if "units" in name}
+        assert max(narrow) <= 64
+        toy.space = lambda hp: Toy_space(toy)(hp, most_units=512)
+        wide = {value for t in toy.search(6, space="wider") for name, value in t.hyperparameters.items() if "units" in name}
+        assert max(wide) > 64
+
+    def test_a_range_of_one_value_and_a_computed_default_are_no_obstacle(self, toy):
+        def space(hp):
+            hp.Float("one", 0.5, 0.5)
+            hp.Int("only", 3, 3)
+            hp.Choice("sole", ["a"])
+            hp.Float("x", 0.1, 0.7, step=0.1, default=3 * 0.1)
+            hp.Int("n", 1, 1000, sampling="log", default=10)
+
+        toy.space, toy.score = space, lambda values: values["x"]
+        trials = toy.search(6)
+        assert trials[0].hyperparameters == {"one": 0.5, "only": 3, "sole": "a", "x": 0.3, "n": 10}
+        assert len(trials) == 6
+
+    def test_a_branch_that_the_discovery_has_not_met_is_searched(self, toy):
+        method = toy.open(6)
+        known = toy.space
+
+        def space(hp):
+            known(hp)
+            if hp.get("norm"):
+                hp.Float("momentum", 0.5, 0.99)
+
+        toy.space = space
+        toy.search_on(method)
+        method.close()
+        trials = toy.search(9)
+        assert len(trials) == 9
+        found = [t.hyperparameters["momentum"] for t in trials if t.hyperparameters["norm"]]
+        assert len(set(found)) > 1
+        assert all("momentum" not in t.hyperparameters for t in trials if not t.hyperparameters["norm"])
+        toy.open(9).close()
+
+    def test_a_space_of_few_values_ends(self, toy):
+        toy.space, toy.score = lambda hp: hp.Boolean("flag"), lambda values: float(values["flag"])
+        trials = toy.search(4)
+        assert 1 <= len(trials) <= 4
+        assert [trial.number for trial in trials] == list(range(len(trials)))
+
+    def test_a_space_of_nothing_ends(self, toy):
+        toy.space, toy.score = lambda hp: hp.Fixed("classes", 3), lambda values: 0.5
+        trials = toy.search(2)
+        assert 1 <= len(trials) <= 2
+
+
+def Toy_space(toy):
+    """The toy's own space, with its arguments."""
+    return type(toy).__dataclass_fields__["space"].default
+
+
+PRUNING = [pair for pair in ALL if pair[1] != "hyperband"]
+
+
+@pytest.mark.parametrize("pair", PRUNING, ids=["-".join(pair) for pair in PRUNING])
+class TestPruning:
+    @staticmethod
+    def complete(toy, method, ticket, score, *, state="complete"):
+        for epoch in (2, 4, 6):
+            if state == "complete":
+                assert method.report(ticket, epoch, score * (epoch + 1) / toy.epochs) is False
+        scores = tuple(score * (epoch + 1) / toy.epochs for epoch in range(toy.epochs))
+        method.tell(ticket, Trial(ticket.number, state, toy.values(method, ticket), score=score, scores=scores))
+
+    def test_ends_a_bad_trial_after_ten_complete_ones_and_never_the_default(self, make_toy, pair):
+        toy = make_toy(*pair)
+        method = toy.open(20)
+        default = toy.next(method)
+        toy.values(method, default)
+        for n_complete in range(PRUNER_STARTUP_TRIALS):
+            ticket = toy.next(method)
+            self.complete(toy, method, ticket, 0.5 + n_complete / 100)
+            bad = toy.next(method)
+            is_last = n_complete == PRUNER_STARTUP_TRIALS - 1
+            assert method.report(bad, 2, 0.001) is is_last
+            toy.values(method, bad)
+            method.tell(bad, Trial(bad.number, "pruned" if is_last else "failed", toy.values(method, bad), score=0.001))
+            if is_last:
+                break
+        assert method.report(default, 2, 0.0) is False
+        good = toy.next(method) if len(method.trials()) < 19 else None
+        if good is not None:
+            assert method.report(good, 2, 0.9) is False
+        method.close()
+
+    def test_knows_after_a_resume_what_it_knew(self, make_toy, pair):
+        toy = make_toy(*pair)
+        method = toy.open(PRUNER_STARTUP_TRIALS)
+        while (ticket := toy.next(method)) is not Nothing.DONE:
+            toy.values(method, ticket)
+            self.complete(toy, method, ticket, 0.6)
+        method.close()
+        method = toy.open(PRUNER_STARTUP_TRIALS + 1)
+        ticket = toy.next(method)
+        toy.values(method, ticket)
+        assert method.report(ticket, 2, 0.01) is True
+        assert method.report(ticket, 4, 0.9) is False
+        method.close()
+
+
+class TestTheTable:
+    def test_an_unknown_name_is_refused_with_those_that_are_known(self, tmp_path):
+        settings = StudySettings("s", tmp_path, "tpe", True, {}, 0, 5, 3)
+        with pytest.raises(InputError, match="must be one of optuna, keras-tuner. Received: ray"):
+            open_method("ray", settings)
+        with pytest.raises(InputError, match="keras-tuner knows the algorithms bayesian, hyperband, random. Received: tpe"):
+            open_method("keras-tuner", settings)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_the_defaults_are_those_of_the_guide(self):
+        assert METHODS["optuna"].algorithms[0] == "tpe"
+        assert METHODS["keras-tuner"].algorithms[0] == "bayesian"
+        assert METHODS["optuna"].study_name == "emotion_recognition_optuna"
+
+    def test_a_seed_is_its_purpose_s_own_and_stable(self):
+        assert seed_of(0, "trial", 3) == seed_of(0, "trial", 3) == 0x2A0D9B84 or seed_of(0, "trial", 3) >= 0
+        assert len({seed_of(0, "trial", number) for number in range(1000)}) == 1000
+        assert seed_of(0, "trial", 3) != seed_of(1, "trial", 3) != seed_of(0, "sampler", 3)
+        assert 0 <= seed_of("anything") < 2**31
