@@ -12,7 +12,7 @@ from emotune.recordings.simulation.person import Person
 
 __all__ = ["simulate_trial"]
 
-FELT_SPREAD = 0.1  # of what is felt around what the stimulus means, on both axes of affect
+FELT_SPREAD = 0.2  # of what is felt around what the stimulus means, on both axes of affect
 STRETCH_S = 12.0  # mean length of an alert or a drowsy stretch: several in a trial
 VIGILANCE_SPREAD = 0.2  # of vigilance within a stretch
 RHYTHM_SPREAD = 0.15  # of a rhythm's log power from trial to trial

@@ -1,0 +1,58 @@
+"""What a search prints while it runs."""
+
+import pytest
+
+from emotune.cli.progress import Progress, duration
+from emotune.evaluation.metrics import metric_named
+from emotune.search.trials import Trial
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(8.4, "8 s"), (89, "89 s"), (170, "3 min"), (4800, "80 min"), (7260, "2 h 01 min")]
+)
+def test_durations_in_words(seconds, words):
+    assert duration(seconds) == words
+
+
+def trial(number, score, state="complete"):
+    return Trial(number, state, score=score, scores=(score or 0.0,) * 4, seconds=2.0, reason="diverged: NaN")
+
+
+def test_each_trial_is_a_line_with_the_best_and_the_time_left(capsys):
+    with Progress(metric_named("accuracy"), 3, [], 60.0) as progress:
+        progress.started(0)
+        progress.ended(trial(0, 0.5))
+        progress.ended(trial(1, None, "failed"))
+        progress.ended(trial(2, 0.4))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("trial   0: accuracy 0.500, 4 epochs, complete, 2.0 s   best 0.500 (trial 0)")
+    assert lines[0].endswith("about 60 s left")
+    assert "failed: diverged: NaN" in lines[1]
+    assert lines[2].endswith("best 0.500 (trial 0)   finishing")
+
+
+def test_a_metric_that_is_minimised_has_the_lowest_as_best(capsys):
+    with Progress(metric_named("log_loss"), 2, [trial(0, 0.9)], 60.0) as progress:
+        progress.ended(trial(1, 0.7))
+    assert "best 0.700 (trial 1)" in capsys.readouterr().out
+
+
+def test_waiting_is_said_once(capsys):
+    with Progress(metric_named("accuracy"), 2, [], 60.0) as progress:
+        progress.waiting("cores")
+        progress.waiting("cores")
+    assert capsys.readouterr().out.splitlines() == ["waiting for cores"]
+
+
+def test_quiet_is_quiet(capsys):
+    with Progress(metric_named("accuracy"), 2, [], 60.0, quiet=True) as progress:
+        progress.ended(trial(0, 0.5))
+        progress.refitted(1, 10)
+    assert capsys.readouterr().out == ""
+
+
+def test_without_a_terminal_folds_are_said_every_ten(capsys):
+    with Progress(metric_named("accuracy"), 2, [], 60.0) as progress:
+        for done in range(1, 13):
+            progress.refitted(done, 12)
+    assert [line.split(": ")[1].split(" ")[0] for line in capsys.readouterr().out.splitlines()] == ["1", "10", "12"]

@@ -1,0 +1,118 @@
+"""The choice among candidates: who they are, the folds they share, the judgement and its words."""
+
+import json
+
+import numpy as np
+import pytest
+
+from emotune.evaluation.metrics import metric_named
+from emotune.search.development import DevelopmentData, fold_of
+from emotune.search.trials import Trial
+from emotune.studies.confirmation import N_FOLDS, candidates_of, fold_orders, judge, n_repeats
+
+METRIC = metric_named("balanced_accuracy")
+
+
+def trial(number, score, state="complete", **more):
+    return Trial(number, state, {"units": 8 + number}, score=score, seconds=1.0, **more)
+
+
+def results(*scores_of_candidates):
+    return [trial(0, score) for scores in scores_of_candidates for score in scores]
+
+
+def test_candidates_are_the_three_best_and_the_default():
+    trials = [trial(n, score) for n, score in enumerate([0.5, 0.7, 0.9, 0.6, 0.8])]
+    assert [candidate.trial for candidate in candidates_of(trials, maximise=True)] == [2, 4, 1, 0]
+    assert [candidate.trial for candidate in candidates_of(trials, maximise=False)] == [0, 3, 1]
+
+
+def test_pruned_failed_and_shortened_trials_are_no_candidates():
+    trials = [
+        trial(0, 0.5),
+        trial(1, 0.9, "pruned"),
+        trial(2, None, "failed"),
+        trial(3, 0.8, full_length=False),
+        trial(4, 0.6),
+    ]
+    assert [candidate.trial for candidate in candidates_of(trials, maximise=True)] == [4, 0]
+
+
+def test_every_candidate_gets_the_same_folds_of_development_people(prepared):
+    candidates = candidates_of([trial(0, 0.5), trial(1, 0.7)], maximise=True)
+    orders, n_folds = fold_orders(candidates, prepared, repeats=2, seed=1)
+    assert n_folds == N_FOLDS
+    assert len(orders) == 2 * 2 * N_FOLDS
+    first, second = orders[: 2 * N_FOLDS], orders[2 * N_FOLDS :]
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a.validation, b.validation)
+        assert a.seed == b.seed
+    split, subjects = prepared.split, prepared.dataset.groups["subject"]
+    rows = np.concatenate((split.train, split.validation))
+    for order in first:
+        trained, held = set(subjects[rows[order.train]]), set(subjects[rows[order.validation]])
+        assert not trained & held
+        assert not (trained | held) & set(subjects[split.test])
+    for drawing in (first[:N_FOLDS], first[N_FOLDS:]):
+        assert sorted(np.concatenate([order.validation for order in drawing])) == list(range(len(rows)))
+    assert any((a.validation.shape != b.validation.shape) or (a.validation != b.validation).any()
+               for a, b in zip(first[:N_FOLDS], first[N_FOLDS:], strict=True))  # fmt: skip
+
+
+def test_a_fold_is_standardised_on_its_own_training_rows(prepared):
+    split = prepared.split
+    data = DevelopmentData(*prepared.part(split.train), *prepared.part(split.validation))
+    orders, _ = fold_orders(candidates_of([trial(0, 0.5), trial(1, 0.6)], maximise=True), prepared, repeats=1, seed=0)
+    fold = fold_of(data, orders[0].train, orders[0].validation)
+    np.testing.assert_allclose(fold.inputs.mean(axis=0), 0.0, atol=1e-5)
+    np.testing.assert_allclose(fold.inputs.std(axis=0), 1.0, atol=1e-4)
+    raw = prepared.dataset.inputs[np.concatenate((split.train, split.validation))[orders[0].train]]
+    np.testing.assert_allclose(fold.inputs, (raw - raw.mean(axis=0)) / raw.std(axis=0), atol=1e-4)
+
+
+def judged(*scores, trials=((1, 0.8), (0, 0.6)), repeats=2):
+    candidates = candidates_of([trial(number, score) for number, score in trials], maximise=True)
+    return judge(candidates, results(*scores), metric=METRIC, n_folds=5, repeats=repeats)
+
+
+def test_a_better_candidate_is_chosen_and_the_gain_is_compared():
+    better = judged([0.7, 0.72, 0.69, 0.71, 0.7] * 2, [0.6, 0.61, 0.6, 0.62, 0.59] * 2)
+    assert better.chosen.trial == 1
+    assert better.comparison.mean_difference == pytest.approx(0.1, abs=0.01)
+    assert better.over_tuning == pytest.approx((0.8 - 0.6) - better.comparison.mean_difference)
+    assert better.sentence.endswith(": better.")
+
+
+def test_an_uncertain_gain_is_called_uncertain():
+    unsure = judged([0.9, 0.3, 0.8, 0.4, 0.7] * 2, [0.6, 0.6, 0.6, 0.6, 0.6] * 2)
+    assert unsure.chosen.trial == 1
+    assert "the default may be as good" in unsure.sentence
+
+
+def test_the_default_is_kept_when_nothing_beats_it():
+    kept = judged([0.6] * 10, [0.6] * 10)
+    assert kept.chosen.trial == 0
+    assert kept.comparison is None
+    assert kept.over_tuning is None
+    assert kept.sentence.startswith("The default is as good")
+
+
+def test_a_candidate_that_failed_on_a_fold_is_not_chosen():
+    assert judged([0.9, None, 0.9, 0.9, 0.9] * 2, [0.6] * 10).chosen.trial == 0
+
+
+def test_where_all_fail_the_search_decides():
+    failed = judged([None] * 10, [None] * 10)
+    assert failed.chosen.trial == 1
+    assert "could not be compared" in failed.sentence
+
+
+def test_everything_goes_into_json():
+    content = json.loads(json.dumps(judged([0.7] * 5 + [0.8] * 5, [0.6] * 10).to_dict(), allow_nan=False))
+    assert content["chosen"] == 1
+    assert [candidate["trial"] for candidate in content["candidates"]] == [1, 0]
+    assert content["candidates"][0]["mean"] == pytest.approx(0.75)
+
+
+def test_a_short_search_is_confirmed_on_one_drawing():
+    assert (n_repeats(20), n_repeats(50)) == (1, 3)
