@@ -231,11 +231,22 @@ def test_a_model_that_is_not_compiled_is_refused(dense, data, fake_metric):
         trained(keras.Model(model.input, model.output), data, fake_metric())
 
 
-def test_a_model_with_one_output_value_is_refused(data, fake_metric):
-    inputs = keras.Input(data.inputs.shape[1:])
-    model = keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(inputs))
-    model.compile("adam", "binary_crossentropy")
-    with pytest.raises(InputError, match=r"a probability a class, \(n, n_classes\). Received: \(None, 1\)"):
+def one_value(shape: Any) -> Any:
+    inputs = keras.Input(shape)
+    return keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(inputs))
+
+
+@pytest.mark.parametrize(
+    ("make", "received"),
+    [
+        (one_value, r"inputs \(None, 24\), outputs \(None, 1\)"),
+        (lambda shape: keras.Sequential([keras.layers.Dense(3, "softmax")]), "inputs None, outputs None"),
+    ],
+)
+def test_a_model_without_one_input_and_one_probability_a_class_is_refused(make, received, data, fake_metric):
+    model = make(data.inputs.shape[1:])
+    model.compile("adam", "mse")
+    with pytest.raises(InputError, match=rf"one keras.Input and one output.*Received: {received}\. End it"):
         trained(model, data, fake_metric())
 
 

@@ -1,16 +1,12 @@
 """One conformance suite for every method and algorithm of the table, and what is special to each library."""
 
-import json
-import subprocess
-import sys
-import textwrap
+import os
 import warnings
 
 import pytest
 
 from emotune.errors import InputError
-from emotune.search.methods import METHODS, Nothing, StudySettings, Ticket, keras_tuner, open_method, seed_of
-from emotune.search.methods.keras_tuner import hyperband_factor
+from emotune.search.methods import METHODS, Nothing, StudySettings, keras_tuner, open_method, seed_of
 from emotune.search.methods.optuna import PRUNER_STARTUP_TRIALS
 from emotune.search.space import Defaults
 from emotune.search.trials import Trial, best_of
@@ -18,10 +14,13 @@ from emotune.search.trials import Trial, best_of
 ALL = [(method, algorithm) for method, entry in METHODS.items() for algorithm in entry.algorithms]
 
 
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+
+
 @pytest.fixture(params=ALL, ids=["-".join(pair) for pair in ALL])
-def toy(request, make_toy, monkeypatch):
-    # The Gaussian process has its say within a handful of trials.
-    monkeypatch.setattr(keras_tuner, "N_INITIAL_POINTS", 3)
+def toy(request, make_toy):
     return make_toy(*request.param)
 
 
@@ -46,7 +45,8 @@ class TestEveryMethod:
             assert values["classes"] == 3
         assert len({repr(values) for values in values_of(trials)}) > 5
 
-    def test_can_be_repeated(self, toy, tmp_path):
+    def test_can_be_repeated(self, toy, tmp_path, monkeypatch):
+        monkeypatch.setattr(keras_tuner, "N_INITIAL_POINTS", 4)  # the Gaussian process has its say
         first = values_of(toy.search(6))
         toy.folder = tmp_path / "again"
         assert values_of(toy.search(6)) == first
@@ -199,8 +199,11 @@ class TestEveryMethod:
         toy.search(6)
         narrow = {value for t in toy.search(6) for name, value in t.hyperparameters.items() if "units" in name}
         assert max(narrow) <= 64
-        toy.space = lambda hp: Toy_space(toy)(hp, most_units=512)
-        wide = {value for t in toy.search(6, space="wider") for name, value in t.hyperparameters.items() if "units" in name}
+        narrow_space = toy.space
+        toy.space = lambda hp: narrow_space(hp, most_units=512)
+        wide = {
+            value for t in toy.search(6, space="wider") for name, value in t.hyperparameters.items() if "units" in name
+        }
         assert max(wide) > 64
 
     def test_a_range_of_one_value_and_a_computed_default_are_no_obstacle(self, toy):
@@ -222,7 +225,7 @@ class TestEveryMethod:
 
         def space(hp):
             known(hp)
-            if hp.get("norm"):
+            if hp.get("layers") > 1:
                 hp.Float("momentum", 0.5, 0.99)
 
         toy.space = space
@@ -230,10 +233,9 @@ class TestEveryMethod:
         method.close()
         trials = toy.search(9)
         assert len(trials) == 9
-        found = [t.hyperparameters["momentum"] for t in trials if t.hyperparameters["norm"]]
+        found = [t.hyperparameters["momentum"] for t in trials if t.hyperparameters["layers"] > 1]
         assert len(set(found)) > 1
-        assert all("momentum" not in t.hyperparameters for t in trials if not t.hyperparameters["norm"])
-        toy.open(9).close()
+        assert all("momentum" not in t.hyperparameters for t in trials if t.hyperparameters["layers"] == 1)
 
     def test_a_space_of_few_values_ends(self, toy):
         toy.space, toy.score = lambda hp: hp.Boolean("flag"), lambda values: float(values["flag"])
@@ -243,13 +245,7 @@ class TestEveryMethod:
 
     def test_a_space_of_nothing_ends(self, toy):
         toy.space, toy.score = lambda hp: hp.Fixed("classes", 3), lambda values: 0.5
-        trials = toy.search(2)
-        assert 1 <= len(trials) <= 2
-
-
-def Toy_space(toy):
-    """The toy's own space, with its arguments."""
-    return type(toy).__dataclass_fields__["space"].default
+        assert len(toy.search(2)) <= 2
 
 
 PRUNING = [pair for pair in ALL if pair[1] != "hyperband"]
@@ -267,7 +263,7 @@ class TestPruning:
 
     def test_ends_a_bad_trial_after_ten_complete_ones_and_never_the_default(self, make_toy, pair):
         toy = make_toy(*pair)
-        method = toy.open(20)
+        method = toy.open(40)
         default = toy.next(method)
         toy.values(method, default)
         for n_complete in range(PRUNER_STARTUP_TRIALS):
@@ -281,9 +277,7 @@ class TestPruning:
             if is_last:
                 break
         assert method.report(default, 2, 0.0) is False
-        good = toy.next(method) if len(method.trials()) < 19 else None
-        if good is not None:
-            assert method.report(good, 2, 0.9) is False
+        assert method.report(toy.next(method), 2, 0.9) is False
         method.close()
 
     def test_knows_after_a_resume_what_it_knew(self, make_toy, pair):
@@ -306,7 +300,9 @@ class TestTheTable:
         settings = StudySettings("s", tmp_path, "tpe", True, {}, 0, 5, 3)
         with pytest.raises(InputError, match="must be one of optuna, keras-tuner. Received: ray"):
             open_method("ray", settings)
-        with pytest.raises(InputError, match="keras-tuner knows the algorithms bayesian, hyperband, random. Received: tpe"):
+        with pytest.raises(
+            InputError, match="keras-tuner knows the algorithms bayesian, hyperband, random. Received: tpe"
+        ):
             open_method("keras-tuner", settings)
         assert list(tmp_path.iterdir()) == []
 
@@ -316,7 +312,7 @@ class TestTheTable:
         assert METHODS["optuna"].study_name == "emotion_recognition_optuna"
 
     def test_a_seed_is_its_purpose_s_own_and_stable(self):
-        assert seed_of(0, "trial", 3) == seed_of(0, "trial", 3) == 0x2A0D9B84 or seed_of(0, "trial", 3) >= 0
+        assert seed_of(0, "trial", 3) == seed_of(0, "trial", 3)
         assert len({seed_of(0, "trial", number) for number in range(1000)}) == 1000
         assert seed_of(0, "trial", 3) != seed_of(1, "trial", 3) != seed_of(0, "sampler", 3)
         assert 0 <= seed_of("anything") < 2**31

@@ -13,12 +13,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from emotune.models.engine import AfterEpoch, Rows
+from emotune.models.engine import VALIDATION_ROWS, AfterEpoch, Rows
 
 __all__ = ["obstacle", "run_epochs"]
-
-# Rows of a validation step: enough to fill the processor, few enough that 256 filters x 167 steps fit in 100 MB.
-VALIDATION_ROWS = 512
 
 # Inside an epoch there is no Python to call these.
 _BATCH_HOOKS = (

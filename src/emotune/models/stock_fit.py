@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from emotune.models.engine import AfterEpoch, Rows
+from emotune.models.engine import VALIDATION_ROWS, AfterEpoch, Rows
 
 __all__ = ["run_epochs"]
 
@@ -26,8 +26,7 @@ def run_epochs(
     model.fit(
         batches,
         validation_data=(rows.validation_inputs, rows.validation_targets),
-        # One batch where it fits: an LSTM's own dropout draws its masks in validation too, once a batch.
-        validation_batch_size=512,
+        validation_batch_size=VALIDATION_ROWS,
         initial_epoch=epochs.start,
         epochs=epochs.stop,
         shuffle=False,
@@ -66,6 +65,6 @@ class _BetweenEpochs(keras.callbacks.Callback):  # type: ignore[misc]
         self._batches.order = self._rows.order(epoch)
 
     def on_epoch_end(self, epoch: int, logs: MutableMapping[str, Any] | None = None) -> None:
-        probabilities = self.model.predict(self._rows.validation_inputs, batch_size=512, verbose=0)
+        probabilities = self.model.predict(self._rows.validation_inputs, batch_size=VALIDATION_ROWS, verbose=0)
         if self._after_epoch(epoch, {} if logs is None else logs, probabilities):
             self.model.stop_training = True

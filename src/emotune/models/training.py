@@ -255,13 +255,13 @@ def _rows(
 def _n_classes(model: Any) -> int:
     if not getattr(model, "compiled", False) or model.optimizer is None:
         raise InputError("`build_model` must return a compiled Keras model. Call model.compile(...) in it.")
-    shape = model.output_shape
-    if not isinstance(shape, tuple) or len(shape) != 2 or not isinstance(shape[1], int) or shape[1] < 2:
+    taken, given = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+    if not isinstance(taken, tuple) or not isinstance(given, tuple) or len(given) != 2 or (given[1] or 0) < 2:
         raise InputError(
-            "The model must have one output with a probability a class, (n, n_classes). "
-            f"Received: {shape}. End it with Dense(n_classes, activation='softmax')."
+            "The model must have one keras.Input and one output with a probability a class, (n, n_classes). "
+            f"Received: inputs {taken}, outputs {given}. End it with Dense(n_classes, activation='softmax')."
         )
-    return shape[1]
+    return int(given[1])
 
 
 def _check_part(

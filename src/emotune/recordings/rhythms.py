@@ -8,11 +8,12 @@ with the other in drowsy ones is a choice of ours: no linear model can read it, 
 to find.
 
 References:
-    Allen, Coan and Nazarian (2004), Issues and assumptions on the road from raw signals to metrics of frontal EEG
-    asymmetry in emotion. Aftanas and Golocheikine (2001), Human anterior and frontal midline theta and lower alpha
-    reflect emotionally positive state and internalized attention. Barry et al. (2007), EEG differences between
-    eyes-closed and eyes-open resting conditions. Hegerl and Hensch (2014), The vigilance regulation model of
-    affective disorders and ADHD. Russell (1980), A circumplex model of affect.
+    Aftanas et al. (2001), Affective picture processing: event-related synchronization within individually defined
+    human theta band is modulated by valence dimension. Allen, Coan and Nazarian (2004), Issues and assumptions on
+    the road from raw signals to metrics of frontal EEG asymmetry in emotion. Barry et al. (2007), EEG differences
+    between eyes-closed and eyes-open resting conditions. Hegerl and Hensch (2014), The vigilance regulation model of
+    affective disorders and ADHD. Keil et al. (2001), Effects of emotional arousal in the cerebral hemispheres: a study
+    of oscillatory brain activity and event-related potentials. Russell (1980), A circumplex model of affect.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ class Emotion:
     arousal: float
 
 
-# In the order of their labels. Anger and fear lie further apart than ratings of the words do: five classes that two
-# axes can tell.
+# In the order of their labels. Anger and fear lie further apart than people rate the words: two axes must tell five
+# classes.
 EMOTIONS = (
     Emotion("neutral", 0.0, -0.1),
     Emotion("happy", 0.8, 0.4),
@@ -57,7 +58,7 @@ class Rhythm:
         peak_hz: centre of the spectral peak; None for the person's own alpha frequency.
         width_hz: standard deviation of the peak.
         moment_nam: root mean square of each source's dipole moment, in nA·m.
-        follows: change of the rhythm's log power for each unit of what it follows, a name in `_course_of`.
+        follows: change of the rhythm's log power for each unit of what it follows, by its name in `log_power_changes`.
     """
 
     name: str

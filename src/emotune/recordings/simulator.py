@@ -17,7 +17,7 @@ from emotune.recordings.simulation.trial import simulate_trial
 
 __all__ = ["SIMULATOR_VERSION", "Simulator"]
 
-SIMULATOR_VERSION = 1
+SIMULATOR_VERSION = 2
 """Raised when the same arguments would give other samples, labels or names."""
 
 # What a clip means differs this much from its emotion, on both axes of affect: the same for all who see it.
@@ -26,8 +26,8 @@ _CLIP_SPREAD = 0.05
 # Independent streams of one seed: a person's recordings do not depend on how many people there are.
 _PERSON, _CLIP, _TRIAL = 0, 1, 2
 
-# The gamma rhythm's flank and the mains need this much.
-_LOWEST_RATE_HZ = 101.0
+# The gamma rhythm and the mains reach up to half of it.
+_LOWEST_RATE_HZ = 100.0
 
 
 class Simulator:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from emotune.recordings.simulation.noise import coloured_noise
+from emotune.recordings.simulation.noise import coloured_noise, mix
 from emotune.recordings.simulation.person import Person
 
 __all__ = ["blinks", "mains_hum", "muscle_bursts", "sensor_noise"]
@@ -27,7 +27,11 @@ def blinks(person: Person, generator: np.random.Generator, times_s: NDArray[np.f
 
 
 def muscle_bursts(person: Person, generator: np.random.Generator, times_s: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Bursts of broad fast activity at one temple or the other, from half a second to two seconds."""
+    """Bursts of broad fast activity at one temple or the other, from half a second to two seconds.
+
+    References:
+        Goncharova et al. (2003), EMG contamination of EEG: spectral and topographical characteristics.
+    """
     courses = np.zeros((2, len(times_s)))
     for centre_s in _events(person.muscle_bursts_per_s, generator, times_s):
         side = int(generator.integers(2))
@@ -35,7 +39,7 @@ def muscle_bursts(person: Person, generator: np.random.Generator, times_s: NDArr
         envelope = _bump(times_s, centre_s, generator.uniform(0.2, 0.8))
         carrier = coloured_noise(generator, times_s, lambda hz: np.exp(-0.5 * ((hz - 45.0) / 15.0) ** 2))
         courses[side] += size_uv * envelope * carrier[0]
-    return (person.muscle_fields @ courses).astype(np.float32)
+    return mix(person.muscle_fields, courses.astype(np.float32))
 
 
 def mains_hum(person: Person, generator: np.random.Generator, times_s: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -52,8 +56,10 @@ def sensor_noise(generator: np.random.Generator, n_channels: int, times_s: NDArr
 def _events(per_s: float, generator: np.random.Generator, times_s: NDArray[np.float64]) -> NDArray[np.float64]:
     """Times of events that know nothing of each other (a Poisson process)."""
     length_s = len(times_s) * (times_s[1] - times_s[0])
-    return generator.uniform(0, length_s, size=generator.poisson(per_s * length_s))
+    events: NDArray[np.float64] = generator.uniform(0, length_s, size=generator.poisson(per_s * length_s))
+    return events
 
 
 def _bump(times_s: NDArray[np.float64], centre_s: float, width_s: float) -> NDArray[np.float64]:
-    return np.exp(-0.5 * ((times_s - centre_s) / width_s) ** 2)
+    bump: NDArray[np.float64] = np.exp(-0.5 * ((times_s - centre_s) / width_s) ** 2)
+    return bump

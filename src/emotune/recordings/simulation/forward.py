@@ -67,7 +67,8 @@ def lead_field(
         tangential += weight * derivative
     # The tangential part points from the dipole's axis towards the electrode.
     along = (radial - cosine * tangential)[..., None] * outwards + tangential[..., None] * directions[:, None, :]
-    return along * 1e-3 / (4 * np.pi * head.conductivities_s_per_m[-1] * head.radius_m**2)
+    per_na_m: NDArray[np.float64] = along * 1e-3 / (4 * np.pi * head.conductivities_s_per_m[-1] * head.radius_m**2)
+    return per_na_m
 
 
 def _legendre(cosine: NDArray[np.float64]) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:

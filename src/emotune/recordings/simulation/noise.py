@@ -1,4 +1,4 @@
-"""Gaussian noise of a given spectrum, made in the frequency domain."""
+"""Gaussian noise of a given spectrum, and how it reaches the electrodes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def coloured_noise(
 
 
 def mix(fields: NDArray[np.float64], courses: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What the scalp sees: fields `(n_channels, n_sources)` of courses `(n_sources, n_times)` -> `(n_channels, n_times)`."""
+    """The courses `(n_sources, n_times)` through the fields `(n_channels, n_sources)`: `(n_channels, n_times)`."""
     weights = fields.astype(np.float32)
     mixed = np.empty((len(weights), courses.shape[1]), dtype=np.float32)
     for start in range(0, courses.shape[1], _BLOCK):

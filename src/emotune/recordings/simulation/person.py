@@ -14,7 +14,7 @@ from emotune.recordings.simulation.forward import SphericalHead, lead_field
 __all__ = ["Person", "draw_person"]
 
 N_BACKGROUND_SOURCES = 400  # one every few cm² of cortex: closer ones look alike from the scalp
-BACKGROUND_DEPTH = 0.78  # the cortex, as a part of the head's radius
+BACKGROUND_DEPTH = 0.78  # distance of the cortex from the centre, as a part of the head's radius
 BACKGROUND_MOMENT_NAM = 5.0  # each; together about 10 µV at the scalp
 BLINK_UV = 100.0  # typical peak at Fp1 and Fp2
 RHYTHM_SPREAD = 0.15  # of a rhythm's log power between people
@@ -54,7 +54,12 @@ class Person:
 
 
 def draw_person(generator: np.random.Generator) -> Person:
-    """Draw a person."""
+    """Draw a person; what differs is what differs between real ones, by less than it does there in the worst cases.
+
+    References:
+        Donoghue et al. (2020), Parameterizing neural power spectra into periodic and aperiodic components.
+        McCann, Pisano and Beltrachini (2019), Variation in reported human head tissue electrical conductivity values.
+    """
     normal = generator.standard_normal
     skull = 0.008 * np.exp(0.3 * normal())  # S/m; measured values differ tenfold
     head = SphericalHead(
@@ -115,7 +120,8 @@ def _source_fields(
     depths = np.array([rhythm.depth for rhythm in RHYTHMS])[SOURCE_RHYTHMS]
     moments_nam = np.array([rhythm.moment_nam for rhythm in RHYTHMS])[SOURCE_RHYTHMS]
     strengths = moments_nam * np.exp(0.15 * generator.standard_normal(n_sources))
-    return _fields(head, electrodes, depths[:, None] * places, pointing) * strengths
+    fields: NDArray[np.float64] = _fields(head, electrodes, depths[:, None] * places, pointing) * strengths
+    return fields
 
 
 def _eyes(head: SphericalHead, electrodes: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
@@ -124,7 +130,9 @@ def _eyes(head: SphericalHead, electrodes: NDArray[np.float64], generator: np.ra
     pointing = np.tile(_unit(np.array([0.0, 0.8, 0.6])), (2, 1))
     field = _fields(_without_skull(head), electrodes, places, pointing).sum(axis=1)
     at_forehead = field[[CHANNELS.index("Fp1"), CHANNELS.index("Fp2")]].mean()
-    return field * BLINK_UV * float(np.exp(0.25 * generator.standard_normal())) / at_forehead
+    peak_uv = BLINK_UV * np.exp(0.25 * generator.standard_normal())
+    blink: NDArray[np.float64] = field * peak_uv / at_forehead
+    return blink
 
 
 def _temples(
@@ -134,7 +142,8 @@ def _temples(
     places = electrode_directions(("T7", "T8"))
     pointing = _unit(places + 0.3 * generator.standard_normal(places.shape))
     fields = _fields(_without_skull(head), electrodes, 0.7 * places, pointing)
-    return fields / np.abs(fields).max(axis=0)
+    fields /= np.abs(fields).max(axis=0)
+    return fields
 
 
 def _fields(
@@ -144,7 +153,8 @@ def _fields(
     pointing: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Field in µV of each dipole of 1 nA·m: `(n_channels, n_dipoles)`."""
-    return np.einsum("cdk,dk->cd", lead_field(head, electrodes, places), pointing)
+    fields: NDArray[np.float64] = np.einsum("cdk,dk->cd", lead_field(head, electrodes, places), pointing)
+    return fields
 
 
 def _without_skull(head: SphericalHead) -> SphericalHead:
@@ -162,4 +172,5 @@ def _cortex(n: int, lowest: float = -0.35) -> NDArray[np.float64]:
 
 
 def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    unit: NDArray[np.float64] = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return unit

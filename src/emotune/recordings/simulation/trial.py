@@ -31,14 +31,14 @@ def simulate_trial(
     times_s: NDArray[np.float64],
 ) -> NDArray[np.float32]:
     """The EEG of one trial in µV: times `(n_times,)` -> `(n_channels, n_times)`, each channel without its mean."""
-    brain = _background(person, generator, times_s)
-    brain += _rhythms(person, generator, valence, arousal, times_s)
-    brain += blinks(person, generator, times_s)
-    brain += muscle_bursts(person, generator, times_s)
-    brain += mains_hum(person, generator, times_s)
-    brain += sensor_noise(generator, len(brain), times_s)
-    means = brain.mean(axis=1, dtype=np.float64, keepdims=True)
-    return (brain - means).astype(np.float32)
+    samples_uv = _background(person, generator, times_s)
+    samples_uv += _rhythms(person, generator, valence, arousal, times_s)
+    samples_uv += blinks(person, generator, times_s)
+    samples_uv += muscle_bursts(person, generator, times_s)
+    samples_uv += mains_hum(person, generator, times_s)
+    samples_uv += sensor_noise(generator, len(samples_uv), times_s)
+    samples_uv -= samples_uv.mean(axis=1, dtype=np.float64, keepdims=True)
+    return samples_uv
 
 
 def _background(person: Person, generator: np.random.Generator, times_s: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -85,7 +85,8 @@ def _vigilance(generator: np.random.Generator, n_knots: int) -> NDArray[np.float
     """Alert (1) and drowsy (-1) stretches in turn, each of random length: `(n_knots,)`."""
     n_switches = np.cumsum(generator.random(n_knots) < KNOT_S / STRETCH_S)
     stretches = np.where((n_switches + generator.integers(2)) % 2 == 0, 1.0, -1.0)
-    return stretches + VIGILANCE_SPREAD * _wander(generator, 1, n_knots)[0]
+    course: NDArray[np.float64] = stretches + VIGILANCE_SPREAD * _wander(generator, 1, n_knots)[0]
+    return course
 
 
 def _wander(generator: np.random.Generator, n_rows: int, n_knots: int) -> NDArray[np.float64]:

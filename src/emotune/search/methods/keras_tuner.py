@@ -193,7 +193,13 @@ class KerasTunerMethod:
         return self._thread.submit(self._create, f"worker-{os.getpid()}-{self._n_tickets}")
 
     def _create(self, tuner_id: str) -> Any:
-        with _quiet():
+        import sklearn
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn
+
+        # The Gaussian process is asked about ten thousand points one by one: checks of each and threads for each
+        # would take three times as long as the arithmetic.
+        checks = sklearn.config_context(assume_finite=True, skip_parameter_validation=True)
+        with _quiet(), threadpool_limits(1), checks:
             return self._oracle.create_trial(tuner_id)
 
     def suggest(self, ticket: Ticket, parameter: Parameter) -> Value:
@@ -245,8 +251,10 @@ class KerasTunerMethod:
 def _end(oracle: Any, handle: Any, trial: Trial) -> None:
     """Let an oracle learn how one of its trials ended."""
     keep = {name: value for name, value in handle.hyperparameters.values.items() if name.startswith("tuner/")}
-    # Values of branches that the model did not take are no result of this trial.
-    handle.hyperparameters.values = {**keep, **trial.hyperparameters}
+    # Values of branches that the model did not take are no result of this trial: they stand at their defaults, or
+    # KerasTuner would draw some of its own, without a seed, and its Gaussian process would learn from them.
+    unused = {known.name: known.default for known in oracle.hyperparameters.space}
+    handle.hyperparameters.values = {**unused, **keep, **trial.hyperparameters}
     with _quiet():
         if trial.state == "failed" or trial.score is None:
             handle.status, handle.message = "FAILED", trial.reason
