@@ -40,18 +40,18 @@ POOLING = ["max"]  # of each block: its strongest answer, or the "average" one
 POOL_SIZES = [2]  # how much shorter each block makes the sequence
 CNN_DROPOUTS = [0.2]  # behind each block
 BATCH_NORM = True  # in every block: steadier with deep networks, noisier in small batches
-GLOBAL_POOLING = "average"  # of what the blocks leave where there is no LSTM; or "max", "flatten"
+GLOBAL_POOLING = "flatten"  # of what the blocks leave where there is no LSTM; or "max", "flatten"
 LSTM_UNITS = 0  # memory for the order along the sequence; 0 for no LSTM, the slowest part of all
 LSTM_BIDIRECTIONAL = True  # reads from both ends, for twice the time
 LSTM_DROPOUT = 0.2  # in front of the LSTM
-DENSE_UNITS = [64]  # one number a dense layer; [] without convolutions is logistic regression
+DENSE_UNITS = [128]  # one number a dense layer; [] without convolutions is logistic regression
 DENSE_DROPOUTS = [0.5]  # behind each layer, the best protection where people are few
 L2 = 1e-5  # keeps all weights small
 
 # Training
 LEARNING_RATE = 0.001  # size of a step; the first thing to tune again after any other change
 OPTIMIZER = "adamw"  # "adam", "adamw" or "rmsprop"
-WEIGHT_DECAY = 0.1  # of "adamw" alone: pulls weights to 0 however steep the loss is
+WEIGHT_DECAY = 0.3  # of "adamw" alone: pulls weights to 0 however steep the loss is
 BATCH_SIZE = 32  # samples a step: smaller means noisier steps, and more of them
 LABEL_SMOOTHING = 0.0  # how far targets keep from certainty: labels of feelings err
 CLASS_BALANCE = "weights"  # rare emotions count as much as frequent ones; or "batches", "none"

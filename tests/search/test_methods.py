@@ -46,12 +46,12 @@ class TestEveryMethod:
         assert len({repr(values) for values in values_of(trials)}) > 5
 
     def test_can_be_repeated(self, toy, tmp_path, monkeypatch):
-        monkeypatch.setattr(keras_tuner, "N_INITIAL_POINTS", 4)  # the Gaussian process has its say
-        first = values_of(toy.search(6))
+        monkeypatch.setattr(keras_tuner, "N_INITIAL_POINTS", 3)  # the Gaussian process has its say
+        first = values_of(toy.search(5))
         toy.folder = tmp_path / "again"
-        assert values_of(toy.search(6)) == first
+        assert values_of(toy.search(5)) == first
         toy.folder = tmp_path / "other"
-        assert values_of(toy.search(6, seed=4)) != first
+        assert values_of(toy.search(2, seed=4)) != first[:2]
 
     def test_resumes_without_repeating_itself_and_takes_a_larger_total(self, toy):
         first = toy.search(3)
@@ -196,7 +196,6 @@ class TestEveryMethod:
         assert len(toy.search(1)) == 1
 
     def test_a_wider_range_is_used(self, toy):
-        toy.search(6)
         narrow = {value for t in toy.search(6) for name, value in t.hyperparameters.items() if "units" in name}
         assert max(narrow) <= 64
         narrow_space = toy.space

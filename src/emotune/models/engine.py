@@ -54,7 +54,7 @@ def prime(model: Any, rows: Rows) -> None:
     half of a small network's start-up.
     """
     if not model.optimizer.built:
-        pass
+        model.optimizer.build(model.trainable_variables)
     if model.metrics:
         few = rows.targets[:2]
         probabilities = keras.ops.full((len(few), model.output_shape[-1]), 1.0 / model.output_shape[-1])
