@@ -135,6 +135,7 @@ def _search(arguments: Namespace, configuration: Configuration, models: Path, be
     from emotune.evaluation.metrics import metric_named
     from emotune.features.store import cache_folder
     from emotune.search.presence import n_cores
+    from emotune.studies.confirmation import n_fits
     from emotune.studies.tuning import Tuning, TuningSettings, first_guess_s
 
     metric = metric_named(configuration.metric)
@@ -163,12 +164,16 @@ def _search(arguments: Namespace, configuration: Configuration, models: Path, be
     try:
         earlier = tuning.method.trials()
         left = max(0, tuning.method.total - len(earlier))
-        guess = first_guess_s(len(prepared.split.train), configuration.epochs, left, min(workers, n_cores()))
+        fits = 0 if arguments.no_confirm else n_fits(tuning.method.total)
+        n_train, n_parallel = len(prepared.split.train), min(workers, n_cores())
+        guess = first_guess_s(n_train, configuration.epochs, left, n_parallel)
+        confirming = first_guess_s(n_train, configuration.epochs, fits, n_parallel)
         if not arguments.quiet:
             has = f", {len(earlier)} of them done" if earlier else ""
             print(
                 f"Study {tuning.study}: {arguments.method}/{tuning.algorithm}, {tuning.method.total} trials{has}; "
-                f"{workers} workers; a first guess: {duration(guess)}."
+                f"{workers} workers. A first guess: {duration(guess)} to search"
+                + (f" and {duration(confirming)} to confirm." if fits else ".")
             )
         progress = Progress(metric, tuning.method.total, earlier, guess, quiet=arguments.quiet)
         interrupted = False

@@ -23,7 +23,7 @@ from emotune.search.space import Value
 from emotune.search.trials import Trial, ranked
 from emotune.studies.preparation import Prepared
 
-__all__ = ["Candidate", "Confirmation", "candidates_of", "fold_orders", "judge", "n_repeats"]
+__all__ = ["Candidate", "Confirmation", "candidates_of", "fold_orders", "judge", "n_fits", "n_repeats"]
 
 N_CANDIDATES = 3
 N_FOLDS = 5
@@ -32,6 +32,11 @@ N_FOLDS = 5
 def n_repeats(n_trials: int) -> int:
     """How often the folds are drawn: three times, or once after a short search, which this would outlast."""
     return 3 if n_trials >= 50 else 1
+
+
+def n_fits(n_trials: int) -> int:
+    """The most fits that the confirmation of a search of `n_trials` takes."""
+    return (N_CANDIDATES + 1) * N_FOLDS * n_repeats(n_trials)
 
 
 @dataclass(frozen=True, slots=True)

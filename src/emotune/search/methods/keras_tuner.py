@@ -150,8 +150,9 @@ class KerasTunerMethod:
             ended = self._ended.get(number)
             if ended is None:
                 again.append(name)
-            elif oracle.trials[name].status not in ("COMPLETED", "FAILED"):
+            elif name not in oracle.end_order:
                 _end(oracle, oracle.trials[name], ended)
+        oracle.end_order[:] = [name for name in oracle.end_order if name not in again]
         # The oracle takes them from the end.
         oracle._retry_queue[:] = again[::-1]
 
