@@ -26,7 +26,7 @@ def test_settings_survive_json_and_the_way_to_another_process(settings):
 
 def test_bands_are_kept_from_low_to_high():
     assert list(OTHERS.bands_hz) == ["theta", "alpha"]
-    same = FeatureSettings(2, 0.5, {"theta": (4, 8), "alpha": (8, 13)}, "none")
+    same = FeatureSettings(2, 0.5, {"theta": (4, 8), "alpha": (8, 13)}, reference="none")
     assert json.dumps(same.to_dict()) == json.dumps(OTHERS.to_dict())
 
 

@@ -85,7 +85,8 @@ def checked_channels(names: Iterable[str]) -> tuple[str, ...]:
     Raises:
         InputError: if there is none, one comes twice, or one is no position of the 10-05 system.
     """
-    channels = tuple(normalise_name(str(name)) for name in names)
+    # A text is a sequence of letters to Python, and one name to whoever wrote it.
+    channels = tuple(normalise_name(str(name)) for name in ([names] if isinstance(names, str) else names))
     positions = [_POSITION.match(name.upper()) for name in channels]
     wrong = [
         name for name, position in zip(channels, positions, strict=True) if position is None or position[1] not in _ROWS
@@ -93,7 +94,7 @@ def checked_channels(names: Iterable[str]) -> tuple[str, ...]:
     if wrong or not channels or len(set(channels)) < len(channels):
         raise InputError(
             f"`channels` must be different electrodes of the 10-20 system, such as Fp1, Cz or O2. "
-            f"Received: {_listed(wrong and tuple(wrong) or channels)}. Write each once, by its 10-20 name."
+            f"Received: {_listed(tuple(wrong) or channels)}. Write each once, by its 10-20 name."
         )
     return channels
 
