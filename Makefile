@@ -6,7 +6,7 @@ BIN := .venv/bin
 
 # The main job on simulated recordings, with a budget for a first look.
 tune: .venv/.ready
-	$(BIN)/python run_hyperparameter_tuning.py --method optuna --max-trials 12 --data simulated
+	$(BIN)/python run_hyperparameter_tuning.py --method optuna --max-trials 10 --epochs 30 --data simulated
 
 test: lint types floors unit
 

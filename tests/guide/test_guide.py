@@ -14,8 +14,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# A first look needs no more; each number is what the README's command has in its place.
-SMALL = {r"--max-trials \d+": "--max-trials 3"}
+# What a test can afford in place of what the README's command has; the confirmation has a test of its own.
+SMALL = {r"--max-trials \d+": "--max-trials 3 --no-confirm"}
 
 
 def small(command):
@@ -32,7 +32,7 @@ def project(tmp_path_factory):
     for name in ("run_hyperparameter_tuning.py", "test_pipeline_quick.py"):
         shutil.copy(ROOT / name, folder / name)
     (folder / "models").mkdir()
-    edit(folder / "src" / "config.py", r"^EPOCHS = \d+", "EPOCHS = 4")
+    edit(folder / "src" / "config.py", r"^EPOCHS = \d+", "EPOCHS = 3")
     return folder
 
 
@@ -62,7 +62,7 @@ def run(project, command, code=0):
     )
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
-    return done.stdout
+    return done.stdout + done.stderr
 
 
 def best(project):
@@ -103,15 +103,21 @@ def test_keras_tuner_commands(project, command):
     assert "3 trials:" in out
     metadata = best(project)["metadata"]
     assert metadata["method"] == "keras-tuner"
-    assert metadata["algorithm"] == ("bayesian" if "algorithm" not in command else shlex.split(command)[-3])
+    words = shlex.split(command)
+    named = words[words.index("--tuning-algorithm") + 1] if "--tuning-algorithm" in words else "bayesian"
+    assert metadata["algorithm"] == named
     assert (project / "models" / "tuning" / "emotion_recognition_keras_tuner" / "oracle.json").is_file()
 
 
 def test_optuna_continues_and_plots(project):
     assert "3 trials: " in run(project, OPTUNA)
-    assert "3 of them done" in run(project, OPTUNA)
+    assert best(project)["metadata"]["confirmation"] is None
+    confirmed = run(project, "python run_hyperparameter_tuning.py --method optuna --add-trials 1")
+    assert "4 trials, 3 of them done" in confirmed
+    assert re.search(r"^default +0\.\d+ +0\.\d+", confirmed, flags=re.MULTILINE)
+    assert best(project)["metadata"]["confirmation"]["sentence"] in confirmed
     study, trials = study_trials(project)
-    assert len(trials) == 3
+    assert len(trials) == 4
     from optuna.visualization import plot_optimization_history, plot_slice
 
     assert plot_optimization_history(study).data
@@ -131,7 +137,7 @@ def test_what_the_file_holds(project):
 
 def test_four_terminals_share_one_study(project):
     words = shlex.split(FOUR.split("do ")[1].split(" &")[0])
-    command = [sys.executable, *words[1:-1], "5"]
+    command = [sys.executable, *words[1:-1], "7", "--no-confirm"]
     processes = [
         subprocess.Popen(
             command, cwd=project, env=environment(project), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -141,7 +147,7 @@ def test_four_terminals_share_one_study(project):
     outputs = [process.communicate(timeout=280)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0, 0], "\n".join(outputs)
     _, trials = study_trials(project)
-    assert [trial.number for trial in trials] == list(range(5))
+    assert [trial.number for trial in trials] == list(range(7))
     assert all(trial.state.is_finished() for trial in trials)
 
 
@@ -192,7 +198,7 @@ def test_a_widened_range_is_searched(project, method):
     # No learning rate of the old range fits into the new one.
     edit(space, r'hp\.Float\("learning_rate", .*default=[^)]*\)', 'hp.Float("learning_rate", 0.02, 0.05, default=0.03)')
     try:
-        out = run(project, f"python run_hyperparameter_tuning.py --method {method} --max-trials 3")
+        out = run(project, f"python run_hyperparameter_tuning.py --method {method} --max-trials 4")
         assert "is put aside" in out
         assert "another space" in out
         assert 0.02 <= best(project)["hyperparameters"]["learning_rate"] <= 0.05
@@ -200,7 +206,7 @@ def test_a_widened_range_is_searched(project, method):
             assert all(0.02 <= trial.params["learning_rate"] <= 0.05 for trial in study_trials(project)[1])
     finally:
         space.write_text(before, encoding="utf-8")
-    back = run(project, f"python run_hyperparameter_tuning.py --method {method} --max-trials 3")
+    back = run(project, f"python run_hyperparameter_tuning.py --method {method} --max-trials 4")
     assert "fits this run again" in back
 
 

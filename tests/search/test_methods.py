@@ -137,7 +137,7 @@ class TestEveryMethod:
         toy.search_on(method, 1)
         ticket = toy.next(method)
         before = dict(toy.values(method, ticket))
-        method.close()  # neither told nor released, as after kill -9
+        method.close()  # neither told nor released
         trials = toy.search(4)
         assert [trial.number for trial in trials] == list(range(4))
         assert trials[ticket.number].hyperparameters == before

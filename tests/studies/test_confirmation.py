@@ -8,8 +8,9 @@ import pytest
 from emotune.evaluation.metrics import metric_named
 from emotune.search.development import DevelopmentData, fold_of
 from emotune.search.trials import Trial
-from emotune.studies.confirmation import N_FOLDS, candidates_of, fold_orders, judge, n_repeats
+from emotune.studies.confirmation import candidates_of, drawings, fold_orders, judge, n_fits
 
+N_FOLDS = 4
 METRIC = metric_named("balanced_accuracy")
 
 
@@ -40,7 +41,7 @@ def test_pruned_failed_and_shortened_trials_are_no_candidates():
 
 def test_every_candidate_gets_the_same_folds_of_development_people(prepared):
     candidates = candidates_of([trial(0, 0.5), trial(1, 0.7)], maximise=True)
-    orders, n_folds = fold_orders(candidates, prepared, repeats=2, seed=1)
+    orders, n_folds = fold_orders(candidates, prepared, repeats=2, folds=N_FOLDS, seed=1)
     assert n_folds == N_FOLDS
     assert len(orders) == 2 * 2 * N_FOLDS
     first, second = orders[: 2 * N_FOLDS], orders[2 * N_FOLDS :]
@@ -62,7 +63,9 @@ def test_every_candidate_gets_the_same_folds_of_development_people(prepared):
 def test_a_fold_is_standardised_on_its_own_training_rows(prepared):
     split = prepared.split
     data = DevelopmentData(*prepared.part(split.train), *prepared.part(split.validation))
-    orders, _ = fold_orders(candidates_of([trial(0, 0.5), trial(1, 0.6)], maximise=True), prepared, repeats=1, seed=0)
+    orders, _ = fold_orders(
+        candidates_of([trial(0, 0.5), trial(1, 0.6)], maximise=True), prepared, repeats=1, folds=N_FOLDS, seed=0
+    )
     fold = fold_of(data, orders[0].train, orders[0].validation)
     np.testing.assert_allclose(fold.inputs.mean(axis=0), 0.0, atol=1e-5)
     np.testing.assert_allclose(fold.inputs.std(axis=0), 1.0, atol=1e-4)
@@ -115,4 +118,5 @@ def test_everything_goes_into_json():
 
 
 def test_a_short_search_is_confirmed_on_one_drawing():
-    assert (n_repeats(20), n_repeats(50)) == (1, 3)
+    assert (drawings(20), drawings(50)) == ((1, 6), (3, 5))
+    assert (n_fits(20), n_fits(50)) == (24, 60)

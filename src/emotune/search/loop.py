@@ -140,7 +140,7 @@ class Search:
                     if message.error is not None:
                         raise InputError(
                             f"`build_model` must be able to build the default configuration, but it raised "
-                            f"{message.error} Mend hyperparameter_tuner.py."
+                            f"{message.error.rstrip('.')}. Mend hyperparameter_tuner.py."
                         )
                     return message.parameters
                 if isinstance(message, Gone):

@@ -108,7 +108,6 @@ def _explore(hypermodel: HyperModel, seed: int) -> Explored:
     parameters: dict[str, Parameter] = {}
     seen: set[tuple[str, Value]] = set()
     source = random.Random(seed)
-    failure: str | None = None
     for number in range(N_EXPLORING_BUILDS):
         hp = HyperParameters(lambda parameter: parameter.default) if number == 0 else Exploration(source, seen)
         try:
@@ -116,11 +115,12 @@ def _explore(hypermodel: HyperModel, seed: int) -> Explored:
         except Exception as error:
             # A rare combination may be impossible; that the default is, is not.
             traceback.print_exc()
-            failure = _one_line(error) if number == 0 else failure
+            if number == 0:
+                return Explored((), f"{type(error).__name__}: {_one_line(error)}")
         for name, parameter in hp.parameters.items():
             parameters.setdefault(name, parameter)
         keras.backend.clear_session()
-    return Explored(tuple(parameters.values()), failure)
+    return Explored(tuple(parameters.values()))
 
 
 class _Task:

@@ -23,20 +23,23 @@ from emotune.search.space import Value
 from emotune.search.trials import Trial, ranked
 from emotune.studies.preparation import Prepared
 
-__all__ = ["Candidate", "Confirmation", "candidates_of", "fold_orders", "judge", "n_fits", "n_repeats"]
+__all__ = ["Candidate", "Confirmation", "candidates_of", "drawings", "fold_orders", "judge", "n_fits"]
 
 N_CANDIDATES = 3
-N_FOLDS = 5
 
 
-def n_repeats(n_trials: int) -> int:
-    """How often the folds are drawn: three times, or once after a short search, which this would outlast."""
-    return 3 if n_trials >= 50 else 1
+def drawings(n_trials: int) -> tuple[int, int]:
+    """How often the folds are drawn, and how many: 3 × 5, or 1 × 6 after a short search, which more would outlast.
+
+    Six is the fewest from which an interval can be given.
+    """
+    return (3, 5) if n_trials >= 50 else (1, 6)
 
 
 def n_fits(n_trials: int) -> int:
     """The most fits that the confirmation of a search of `n_trials` takes."""
-    return (N_CANDIDATES + 1) * N_FOLDS * n_repeats(n_trials)
+    repeats, folds = drawings(n_trials)
+    return (N_CANDIDATES + 1) * repeats * folds
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +165,9 @@ def candidates_of(trials: Sequence[Trial], *, maximise: bool) -> list[Candidate]
 
 
 def fold_orders(
-    candidates: Sequence[Candidate], prepared: Prepared, *, repeats: int, seed: int
+    candidates: Sequence[Candidate], prepared: Prepared, *, repeats: int, folds: int, seed: int
 ) -> tuple[list[Refit], int]:
-    """An order for each candidate on each fold, candidate by candidate; and the folds of one drawing.
+    """An order for each candidate on each fold, candidate by candidate; and the folds that a drawing really has.
 
     Raises:
         InputError: if the development rows have no groups to fold by.
@@ -173,13 +176,11 @@ def fold_orders(
     # Workers count the training rows first and then the validation rows.
     position = {int(row): index for index, row in enumerate(np.concatenate((split.train, split.validation)))}
     groups, rows = development_groups(prepared.dataset, split), split.development
-    drawings = [
-        development_folds(groups, prepared.dataset.targets[rows], N_FOLDS, seed_of(seed, "folds", repeat))
-        for repeat in range(repeats)
-    ]
-    folds = [
+    targets = prepared.dataset.targets[rows]
+    drawn = [development_folds(groups, targets, folds, seed_of(seed, "folds", repeat)) for repeat in range(repeats)]
+    parts = [
         (_positions(rows[train], position), _positions(rows[held], position))
-        for drawing in drawings
+        for drawing in drawn
         for train, held in drawing
     ]
     orders = [
@@ -191,9 +192,9 @@ def fold_orders(
             seed=seed_of(seed, "confirmation", index),
         )
         for candidate in candidates
-        for index, (train, validation) in enumerate(folds)
+        for index, (train, validation) in enumerate(parts)
     ]
-    return orders, len(drawings[0])
+    return orders, len(drawn[0])
 
 
 def _positions(rows: NDArray[np.int64], position: Mapping[int, int]) -> NDArray[np.int64]:

@@ -29,7 +29,7 @@ from emotune.search.methods import METHODS, Method, StudySettings, open_method
 from emotune.search.presence import Slots, n_cores
 from emotune.search.trials import Best, Trial, best_of, write_best
 from emotune.search.workers import WorkerPool
-from emotune.studies.confirmation import Confirmation, candidates_of, fold_orders, judge, n_repeats
+from emotune.studies.confirmation import Confirmation, candidates_of, drawings, fold_orders, judge
 from emotune.studies.preparation import Prepared
 
 __all__ = ["Tuning", "TuningSettings", "first_guess_s", "provenance", "training_version"]
@@ -184,9 +184,9 @@ class Tuning:
         candidates = candidates_of(trials, maximise=metric.maximise)
         if len(candidates) < 2:
             return None
-        repeats = n_repeats(len(trials))
+        repeats, folds = drawings(len(trials))
         try:
-            orders, n_folds = fold_orders(candidates, self.prepared, repeats=repeats, seed=settings.seed)
+            orders, n_folds = fold_orders(candidates, self.prepared, repeats=repeats, folds=folds, seed=settings.seed)
         except InputError as error:
             self.say(f"The winner is not confirmed on folds: {error}")
             return None

@@ -146,16 +146,23 @@ class OptunaMethod:
             owner, host = trial.user_attrs.get("owner", ""), trial.user_attrs.get("host", "")
             if host not in ("", self._presence.host) or self._presence.is_alive(owner):
                 continue
-            starts = int(trial.user_attrs.get("starts", 1))
-            if "emotune" in trial.user_attrs:
-                # Killed between storing the result and closing the trial.
-                self._close_trial(Trial.from_dict(trial.user_attrs["emotune"]))
-            elif starts > 1:
-                ended = Trial(trial.number, "failed", dict(trial.params), reason="its process was killed twice")
-                self._storage.set_trial_user_attr(trial._trial_id, "emotune", ended.to_dict())
-                self._close_trial(ended)
-            else:
-                self._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+            self._hand_back(trial, killed=True)
+
+    def _hand_back(self, trial: FrozenTrial, *, killed: bool) -> None:
+        """Let a trial that nobody trains wait for whoever goes on; a kill is counted, an interruption is not."""
+        from optuna.trial import TrialState
+
+        starts = int(trial.user_attrs.get("starts", 1))
+        if "emotune" in trial.user_attrs:
+            # Stopped between storing the result and closing the trial.
+            self._close_trial(Trial.from_dict(trial.user_attrs["emotune"]))
+        elif killed and starts > 1:
+            ended = Trial(trial.number, "failed", dict(trial.params), reason="its process was killed twice")
+            self._storage.set_trial_user_attr(trial._trial_id, "emotune", ended.to_dict())
+            self._close_trial(ended)
+        else:
+            self._storage.set_trial_user_attr(trial._trial_id, "starts", starts - (not killed))
+            self._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
 
     def learn_space(self, parameters: Sequence[Parameter]) -> None:
         """Nothing to do: Optuna learns the space by being asked."""
@@ -176,9 +183,9 @@ class OptunaMethod:
             seed = seed_of(self._settings.seed, "sampler", number)
             self._study.sampler = _default_first(ALGORITHMS[self._settings.algorithm](seed), self)
             trial = self._study.ask()
-            trial.set_user_attr("starts", int(trial.user_attrs.get("starts", 0)) + 1)
-            trial.set_user_attr("host", self._presence.host)
             trial.set_user_attr("owner", self._presence.name)
+            trial.set_user_attr("host", self._presence.host)
+            trial.set_user_attr("starts", int(trial.user_attrs.get("starts", 0)) + 1)
         return Ticket(trial.number, handle=trial)
 
     def suggest(self, ticket: Ticket, parameter: Parameter) -> Value:
@@ -229,21 +236,25 @@ class OptunaMethod:
 
     def release(self, ticket: Ticket) -> None:
         """Let the trial wait for whoever goes on; an interruption is not the trial's fault and not counted."""
-        from optuna.trial import TrialState
-
         handle: Any = ticket.handle
-        handle.set_user_attr("starts", int(handle.user_attrs.get("starts", 1)) - 1)
-        self._storage.set_trial_state_values(handle._trial_id, TrialState.WAITING)
+        self._hand_back(self._storage.get_trial(handle._trial_id), killed=False)
 
     def trials(self) -> list[Trial]:
         """Every ended trial, by number."""
         return [_ended(trial) for trial in self._study.get_trials(deepcopy=False) if trial.state.is_finished()]
 
     def close(self) -> None:
-        """Let go of the name that marks this process' trials."""
-        self._presence.close()
-        self._storage.remove_session()
-        self._storage.engine.dispose()
+        """Hand back what an interruption has left open, and let go of the name that marks this process' trials."""
+        from optuna.trial import TrialState
+
+        try:
+            for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+                if trial.user_attrs.get("owner") == self._presence.name:
+                    self._hand_back(trial, killed=False)
+        finally:
+            self._presence.close()
+            self._storage.remove_session()
+            self._storage.engine.dispose()
 
 
 def _short(identity: Any) -> str:

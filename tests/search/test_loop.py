@@ -1,0 +1,527 @@
+"""The loop with real workers: what is proposed is trained, whatever a network or its process does."""
+
+import contextlib
+import os
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import psutil
+import pytest
+
+from emotune.errors import EmotuneError, InputError
+from emotune.evaluation.metrics import metric_named
+from emotune.features.settings import FeatureSettings
+from emotune.files import fingerprint_of_file
+from emotune.models.problem import Problem
+from emotune.search.development import DevelopmentData, load_development_data, save_development_data
+from emotune.search.loop import Search
+from emotune.search.messages import WorkerSetup
+from emotune.search.methods import Nothing, Ticket
+from emotune.search.presence import Slots
+from emotune.search.rungs import reported, rungs
+from emotune.search.trials import read_best
+from emotune.search.workers import RECYCLE_AFTER_TRIALS, WorkerPool, warm_up
+from emotune.studies.preparation import prepare
+from emotune.studies.tuning import Tuning, TuningSettings
+
+N_FEATURES, N_CLASSES, EPOCHS = 167, 3, 6
+
+HYPERMODEL = '''
+"""Dense layers, and every kind of trouble."""
+
+import os
+import signal
+from pathlib import Path
+
+import keras
+
+
+class EmotionHyperModel:
+    def __init__(self, problem):
+        self.problem = problem
+
+    def build_model(self, hp):
+        units = hp.Int("units", 4, 32, default=4)
+        rate = hp.Float("learning_rate", 1e-4, 1e-1, sampling="log", default=1e-2)
+        trouble = hp.Choice("trouble", ["none", "raise", "nan", "kill", "kill once", "exit", "sums"])
+        print("building", units, "in process", os.getpid(), flush=True)
+        if trouble == "raise":
+            raise ValueError("no such network\\nsecond line")
+        if trouble == "exit":
+            raise SystemExit(3)
+        mark = Path(__file__).with_suffix(f".killed-{units}")
+        if trouble == "kill" or (trouble == "kill once" and not mark.exists()):
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        layers = [keras.layers.Input(self.problem.input_shape), keras.layers.Dense(units, activation="relu")]
+        answer = "sigmoid" if trouble == "sums" else "softmax"
+        layers.append(keras.layers.Dense(self.problem.n_classes, activation=answer))
+        model = keras.Sequential(layers)
+        optimizer = keras.optimizers.SGD(1e30 if trouble == "nan" else rate)
+        model.compile(optimizer=optimizer, loss="categorical_crossentropy")
+        return model
+
+    def fit_arguments(self, hp):
+        return {"batch_size": hp.Choice("batch_size", [16, 32])}
+'''
+
+
+def n_parameters(units):
+    return (N_FEATURES + 1) * units + (units + 1) * N_CLASSES
+
+
+def toy_rows(n, seed=0):
+    """Three classes that a network can tell apart, but not at once."""
+    source = np.random.default_rng(seed)
+    targets = np.arange(n) % N_CLASSES
+    inputs = source.normal(size=(n, N_FEATURES)).astype(np.float32)
+    inputs[:, :10] += targets[:, None]
+    return inputs, targets.astype(np.int64)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fork_server():
+    warm_up()
+
+
+@dataclass
+class Scripted:
+    """A method that proposes what a test says, and notes what it is told."""
+
+    configurations: list
+    tickets: list = field(default_factory=list)
+    prunes: object = lambda ticket, epoch: False
+    needs_space: bool = False
+    space: tuple = ()
+    told: dict = field(default_factory=dict)
+    released: list = field(default_factory=list)
+    reports: list = field(default_factory=list)
+    opened: int = 0
+
+    @property
+    def total(self):
+        return len(self.configurations)
+
+    def learn_space(self, parameters):
+        self.space = tuple(parameters)
+
+    def ask(self):
+        if self.opened == self.total:
+            return Nothing.DONE if len(self.told) == self.total else Nothing.WAIT
+        self.opened += 1
+        number = self.opened - 1
+        return self.tickets[number] if self.tickets else Ticket(number)
+
+    def suggest(self, ticket, parameter):
+        return self.configurations[ticket.number].get(parameter.name, parameter.default)
+
+    def report(self, ticket, epoch, score):
+        self.reports.append((ticket.number, epoch, score))
+        return self.prunes(ticket, epoch)
+
+    def tell(self, ticket, trial):
+        assert ticket.number == trial.number
+        assert trial.number not in self.told
+        self.told[trial.number] = trial
+
+    def release(self, ticket):
+        self.released.append(ticket.number)
+
+    def trials(self):
+        return [self.told[number] for number in sorted(self.told)]
+
+    def close(self):
+        pass
+
+
+@dataclass
+class Watcher:
+    """An observer that remembers."""
+
+    on_start: object = lambda number: None
+    on_end: object = lambda trial: None
+    starts: list = field(default_factory=list)
+    ends: list = field(default_factory=list)
+    waits: list = field(default_factory=list)
+
+    def started(self, number):
+        self.starts.append(number)
+        self.on_start(number)
+
+    def ended(self, trial):
+        self.ends.append(trial.number)
+        self.on_end(trial)
+
+    def waiting(self, what):
+        self.waits.append(what)
+
+
+@dataclass
+class Bench:
+    """A search on the bench: data, a hypermodel and slots in the test's folder."""
+
+    folder: object
+    source: str = HYPERMODEL
+
+    def __post_init__(self):
+        inputs, targets = toy_rows(60)
+        validation_inputs, validation_targets = toy_rows(30, seed=1)
+        save_development_data(
+            self.folder / "data", DevelopmentData(inputs, targets, validation_inputs, validation_targets)
+        )
+        self.log = self.folder / "search.log"
+
+    def search(self, method, *, workers=1, observer=None, **more):
+        path = self.folder / "space.py"
+        path.write_text(self.source)
+        setup = WorkerSetup(
+            data=str(self.folder / "data"),
+            hypermodel=str(path),
+            hypermodel_fingerprint=fingerprint_of_file(path),
+            problem=Problem((N_FEATURES,), N_CLASSES).to_dict(),
+            metric="balanced_accuracy",
+            epochs=EPOCHS,
+            patience=EPOCHS,
+            log=str(self.log),
+            search_path=(),
+        )
+        slots = Slots(self.folder / "slots", workers)
+        return Search(method, WorkerPool(setup, workers), slots, 0, observer or Watcher(), **more)
+
+    def run(self, method, **more):
+        return self.search(method, **more).run()
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return Bench(tmp_path)
+
+
+def workers_alive():
+    """Processes that belong to this one and train: all but the fork server and the resource tracker."""
+    found = psutil.Process().children(recursive=True)
+    servers = {child.pid for child in psutil.Process().children()}
+    return [child.pid for child in found if child.pid not in servers and child.status() != psutil.STATUS_ZOMBIE]
+
+
+def none_alive(seconds=10):
+    until = time.monotonic() + seconds
+    while workers_alive() and time.monotonic() < until:
+        time.sleep(0.05)
+    return not workers_alive()
+
+
+class TestTrials:
+    def test_of_every_kind_end_with_their_reason_and_what_the_model_used(self, bench):
+        configurations = [
+            {},
+            {"units": 9, "batch_size": 32},
+            {"trouble": "raise", "units": 5},
+            {"trouble": "nan"},
+            {"trouble": "kill"},
+            {"trouble": "kill once", "units": 7},
+            {"trouble": "exit", "units": 6},
+            {"trouble": "sums"},
+            {"units": 99},
+            {"units": 11},
+        ]
+        method, watcher = Scripted(configurations), Watcher()
+        result = bench.run(method, workers=2, observer=watcher)
+        trials = result.trials
+        assert (result.own, result.interrupted) == (10, False)
+        assert [trial.number for trial in trials] == list(range(10))
+        assert [trial.state for trial in trials] == (
+            ["complete"] * 2 + ["failed"] * 3 + ["complete"] + ["failed"] * 3 + ["complete"]
+        )
+        assert trials[2].reason == "ValueError: no such network"
+        assert trials[3].reason.startswith("diverged: ")
+        assert trials[4].reason == "worker killed twice (exit code -9)"
+        assert trials[6].reason == "worker killed twice (exit code 3)"
+        assert trials[7].reason.startswith("InputError: The model's outputs must be probabilities")
+        assert "`units` must be a whole number from 4 to 32. Received: 99" in trials[8].reason
+        for trial in trials:
+            if trial.state == "complete":
+                # The network that was trained is the one that is recorded.
+                assert trial.n_parameters == n_parameters(trial.hyperparameters["units"])
+                assert set(trial.hyperparameters) == {"units", "learning_rate", "trouble", "batch_size"}
+                assert len(trial.scores) == EPOCHS
+                assert 0 <= trial.score <= 1
+                assert trial.reason == "epochs"
+                assert trial.full_length
+            else:
+                assert trial.score is None
+        assert trials[1].hyperparameters["batch_size"] == 32
+        assert trials[2].hyperparameters == {"units": 5, "learning_rate": 1e-2, "trouble": "raise"}
+        # A killed worker's trial starts once more.
+        assert sorted(watcher.starts) == sorted([*range(10), 4, 5, 6])
+        assert sorted(watcher.ends) == list(range(10))
+        assert method.released == []
+        assert none_alive()
+        log = bench.log.read_text()
+        assert "building 9 in process" in log
+        assert "ValueError: no such network" in log
+
+    def test_report_at_the_rungs_and_end_when_told(self, bench):
+        method = Scripted([{}, {}], prunes=lambda ticket, epoch: ticket.number == 1 and epoch == 4)
+        whole, pruned = bench.run(method).trials
+        ends = rungs(EPOCHS)
+        assert [(number, epoch) for number, epoch, _ in method.reports] == [(0, end) for end in ends] + [(1, 2), (1, 4)]
+        for number, epoch, score in method.reports:
+            scores = (whole, pruned)[number].scores
+            assert score == pytest.approx(reported(scores, epoch))
+        assert (pruned.state, pruned.reason, len(pruned.scores)) == ("pruned", "pruned", 5)
+
+    def test_go_on_with_an_earlier_one_s_weights(self, bench):
+        tickets = [Ticket(0, last_epoch=3), Ticket(1, last_epoch=EPOCHS, first_epoch=3, continues=0), Ticket(2)]
+        short, continued, whole = bench.run(
+            Scripted([{}, {}, {}], tickets=tickets), weights=bench.folder / "weights"
+        ).trials
+        assert (len(short.scores), short.full_length) == (3, False)
+        assert (len(continued.scores), continued.full_length) == (EPOCHS - 3, True)
+        assert continued.kept_epoch >= 3
+        assert (len(whole.scores), whole.full_length) == (EPOCHS, True)
+
+    def test_whose_earlier_one_s_weights_are_gone_start_at_the_beginning(self, bench):
+        tickets = [Ticket(0, last_epoch=EPOCHS, first_epoch=3, continues=7)]
+        trial = bench.run(Scripted([{}], tickets=tickets), weights=bench.folder / "weights").trials[0]
+        assert (trial.state, len(trial.scores)) == ("complete", EPOCHS)
+
+
+class TestWorkers:
+    def test_are_replaced_before_they_have_leaked_much(self, bench):
+        n = RECYCLE_AFTER_TRIALS + 2
+        assert len(bench.run(Scripted([{}] * n)).trials) == n
+        pids = [line.split()[-1] for line in bench.log.read_text().splitlines() if line.startswith("building")]
+        assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [RECYCLE_AFTER_TRIALS, 2]
+
+    def test_are_not_started_where_there_is_nothing_to_do(self, bench):
+        method = Scripted([{}, {}])
+        bench.run(method)
+        n_lines = len(bench.log.read_text().splitlines())
+        before = time.monotonic()
+        result = bench.run(method)
+        assert (result.own, result.interrupted, len(result.trials)) == (0, False, 2)
+        assert time.monotonic() - before < 0.5
+        assert len(bench.log.read_text().splitlines()) == n_lines
+
+    @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts open files through /proc")
+    def test_leave_no_open_file_behind(self, bench):
+        counted = []
+        for units in (5, 6):
+            bench.run(Scripted([{"trouble": "kill once", "units": units}, {}], prunes=lambda *_: True))
+            counted.append(len(os.listdir("/proc/self/fd")))
+        assert counted[1] <= counted[0]
+
+    def test_end_with_the_search_however_badly_it_ends(self, bench):
+        class Broken(Scripted):
+            def tell(self, ticket, trial):
+                raise OSError("disk full")
+
+            def release(self, ticket):
+                super().release(ticket)
+                raise OSError("still full")
+
+        method = Broken([{}] * 4)
+        with pytest.raises(OSError, match="full"):
+            bench.run(method, workers=2)
+        assert method.released
+        assert none_alive()
+
+    def test_are_let_go_when_the_search_is_stopped_and_their_trials_handed_back(self, bench):
+        method = Scripted([{}, {}, {"learning_rate": 1e-3}, {"learning_rate": 1e-3}])
+        watcher = Watcher()
+        result = bench.run(method, workers=2, observer=watcher, is_stopped=lambda: len(watcher.ends) >= 1)
+        assert result.interrupted
+        assert sorted([*method.told, *method.released]) == list(range(method.opened))
+        assert none_alive()
+
+    def test_wait_for_cores_that_others_hold(self, bench, monkeypatch):
+        monkeypatch.setattr("emotune.search.loop._SAY_WAITING_AFTER_S", 0.0)
+        others = Slots(bench.folder / "slots", 1)
+        held = others.take()
+        watcher = Watcher()
+
+        def stop_holding(what):
+            if held.is_locked:
+                held.release()
+
+        watcher.waiting = lambda what: (watcher.waits.append(what), stop_holding(what))
+        assert len(bench.run(Scripted([{}]), observer=watcher).trials) == 1
+        assert watcher.waits[0] == "cores that other searches on this machine hold"
+        free = others.take()
+        assert free is not None
+        free.release()
+
+
+class TestTheUserSFile:
+    def test_is_explored_before_a_method_that_wants_to_know(self, bench):
+        method = Scripted([{}], needs_space=True)
+        bench.source = HYPERMODEL.replace(
+            '["none", "raise", "nan", "kill", "kill once", "exit", "sums"]', '["none", "nan"]'
+        )
+        bench.run(method)
+        assert [parameter.name for parameter in method.space] == ["units", "learning_rate", "trouble", "batch_size"]
+        assert method.space[2].choices == ("none", "nan")
+
+    def test_whose_default_cannot_be_built_is_the_user_s_to_mend(self, bench):
+        bench.source = HYPERMODEL.replace('trouble == "raise"', "True")
+        with pytest.raises(InputError, match="default configuration, but it raised ValueError: no such network"):
+            bench.run(Scripted([{}], needs_space=True))
+        assert none_alive()
+
+    def test_whose_models_kill_the_worker_is_said_and_not_tried_for_ever(self, bench):
+        with pytest.raises(
+            EmotuneError, match=r"Building models .* 2 in a row died \(exit code -9\). Lower the largest"
+        ):
+            bench.source = HYPERMODEL.replace('trouble == "kill"', "True")
+            bench.run(Scripted([{}], needs_space=True))
+        assert none_alive()
+
+    def test_that_cannot_be_run_is_the_user_s_to_mend(self, bench):
+        bench.source = HYPERMODEL.replace("self.problem = problem", "self.layout = problem.lay_out")
+        with pytest.raises(InputError, match=r"space.py cannot be run: AttributeError: .*lay_out.* Mend the file"):
+            bench.run(Scripted([{}]), workers=2)
+        assert "AttributeError" in bench.log.read_text()
+        assert none_alive()
+
+    def test_that_kills_workers_when_it_is_imported_is_given_up(self, bench):
+        bench.source = HYPERMODEL.replace("import keras\n", "import keras\nos._exit(7)\n")
+        with pytest.raises(
+            EmotuneError, match=r"3 in a row died \(exit code 7\). The reason is at the end of .*search.log"
+        ):
+            bench.run(Scripted([{}]), workers=2)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """Six people's rows, split by person."""
+    path = tmp_path_factory.mktemp("data") / "toy.npz"
+    inputs, targets = toy_rows(120)
+    np.savez(path, X=inputs, y=targets, subject=np.repeat(np.arange(6), 20))
+    return prepare(str(path), FeatureSettings(), n_steps=1, seed=0)
+
+
+SPACE = HYPERMODEL.replace('["none", "raise", "nan", "kill", "kill once", "exit", "sums"]', '["none"]')
+
+
+@pytest.fixture
+def tune(tmp_path, prepared):
+    """Open a whole search in the test's folder."""
+    opened = []
+    file = tmp_path / "src" / "hyperparameter_tuner.py"
+    file.parent.mkdir()
+    file.write_text(SPACE)
+
+    def start(total, *, method="optuna", algorithm="random", workers=2, folder="tuning", **changes):
+        settings = TuningSettings(
+            method=method,
+            algorithm=algorithm,
+            metric=metric_named("balanced_accuracy"),
+            total=total,
+            add=0,
+            epochs=4,
+            patience=4,
+            seed=0,
+            workers=workers,
+            hypermodel=file,
+            folder=tmp_path / folder,
+            slots=tmp_path / "slots",
+            **changes,
+        )
+        opened.append(Tuning(settings, prepared, say=lambda line: None))
+        return opened[-1]
+
+    start.file = file
+    yield start
+    for tuning in opened:
+        with contextlib.suppress(Exception):
+            tuning.method.close()
+
+
+class TestAWholeSearch:
+    @pytest.mark.parametrize(("method", "algorithm"), [("optuna", "tpe"), ("keras-tuner", "hyperband")])
+    def test_ends_with_a_winner_in_its_file(self, tune, tmp_path, method, algorithm):
+        tuning = tune(6, method=method, algorithm=algorithm)
+        watcher = Watcher()
+        result = tuning.run(watcher)
+        assert [trial.number for trial in result.trials] == list(range(6))
+        assert sorted(watcher.ends) == list(range(6))
+        default = {"units": 4, "learning_rate": 1e-2, "trouble": "none", "batch_size": 16}
+        assert result.trials[0].hyperparameters == default
+        assert len({trial.hyperparameters["learning_rate"] for trial in result.trials}) >= 3
+        for trial in result.trials:
+            assert trial.n_parameters == n_parameters(trial.hyperparameters["units"])
+        path = tmp_path / "best_hyperparameters.json"
+        best = tuning.save_best(path, result.trials, "python run_hyperparameter_tuning.py")
+        assert best.full_length
+        stored = read_best(path)
+        assert stored.hyperparameters == best.hyperparameters
+        assert stored.metadata["best_score"] == best.score
+        assert stored.metadata["n_trials"]["ended"] == 6
+        assert stored.metadata["fingerprints"] == dict(tuning.identity)
+        assert not (tmp_path / "tuning" / tuning.study / "weights").exists()
+        tuning.method.close()
+
+    def test_shows_workers_training_and_validation_rows_alone(self, tune, tmp_path, prepared):
+        tuning = tune(1, workers=1)
+        tuning.run(Watcher())
+        (folder,) = (tmp_path / "tuning" / "data").iterdir()
+        data = load_development_data(folder)
+        assert len(data.inputs) == len(prepared.split.train)
+        assert len(data.validation_inputs) == len(prepared.split.validation)
+        written = {row.tobytes() for part in (data.inputs, data.validation_inputs) for row in np.asarray(part)}
+        test_rows, _ = prepared.part(prepared.split.test)
+        assert len(test_rows) > 0
+        assert not written & {row.tobytes() for row in test_rows}
+        raw = {row.tobytes() for row in prepared.dataset.inputs[prepared.split.test]}
+        assert not written & raw
+
+    def test_of_one_worker_can_be_repeated(self, tune):
+        first, second = (tune(3, workers=1, folder=folder).run(Watcher()).trials for folder in ("one", "two"))
+        assert [dict(trial.hyperparameters) for trial in first] == [dict(trial.hyperparameters) for trial in second]
+        assert [trial.scores for trial in first] == [trial.scores for trial in second]
+
+    def test_goes_on_with_the_space_that_it_began_with(self, tune, tmp_path):
+        tuning = tune(4, workers=1)
+        identity = dict(tuning.identity)
+
+        def edit(trial):
+            tune.file.write_text(SPACE.replace('"units", 4, 32', '"units", 64, 128') + "\nnot Python any more (")
+
+        result = tuning.run(Watcher(on_end=edit))
+        assert [trial.state for trial in result.trials] == ["complete"] * 4
+        assert all(trial.hyperparameters["units"] <= 32 for trial in result.trials)
+        path = tmp_path / "best.json"
+        tuning.save_best(path, result.trials, "command")
+        assert read_best(path).metadata["fingerprints"] == identity
+
+    def test_whose_every_trial_fails_says_why_and_writes_nothing(self, tune, tmp_path):
+        tune.file.write_text(SPACE.replace('trouble == "raise"', "units > 4").replace('trouble == "nan"', "True"))
+        tuning = tune(3)
+        trials = tuning.run(Watcher()).trials
+        assert [trial.state for trial in trials] == ["failed"] * 3
+        path = tmp_path / "best.json"
+        with pytest.raises(
+            EmotuneError, match="but none of 3 is. Most common reason: ValueError: no such network"
+        ) as e:
+            tuning.save_best(path, trials, "command")
+        assert "best.json is left as it was" in str(e.value)
+        assert not path.exists()
+
+    def test_names_the_user_s_own_file_where_it_cannot_be_run(self, tune):
+        tune.file.write_text(SPACE.replace("import keras\n", "import kerass\n"))
+        with pytest.raises(InputError, match="hyperparameter_tuner.py cannot be run: ModuleNotFoundError") as raised:
+            tune(1).run(Watcher())
+        assert str(tune.file) in str(raised.value)
+        assert "spaces" not in str(raised.value)
+
+    def test_puts_the_weights_of_a_study_aside_with_it(self, tune, tmp_path):
+        tuning = tune(6, method="keras-tuner", algorithm="hyperband")
+        folder = tmp_path / "tuning" / tuning.study / "weights"
+        folder.mkdir()
+        (folder / "0.npz").touch()
+        tuning.method.close()
+        tune(6, method="keras-tuner", algorithm="hyperband", fresh=True).method.close()
+        assert not folder.exists()
+        assert len(list((tmp_path / "tuning").glob(f"{tuning.study}-*/weights/0.npz"))) == 1
