@@ -7,6 +7,7 @@ It uses your src/config.py and src/hyperparameter_tuner.py, and a temporary fold
 """
 
 import contextlib
+import io
 import json
 import sys
 import tempfile
@@ -40,15 +41,21 @@ def write_recordings(folder: Path) -> Path:
 def run_pipeline(folder: Path) -> dict:
     """Search, retrain and predict in `folder`; what the retrain measured."""
     manifest = write_recordings(folder)
-    run = ["--data", f"manifest:{manifest}", "--models-dir", str(folder / "models"), "--epochs", "15"]
-    code = tune.main([*run, "--method", "optuna", "--max-trials", "6", "--quiet"], root=ROOT)
-    if code == 0:
-        code = retrain.main([*run, "--from-best", "--quiet"], root=ROOT)
-    if code == 0:
-        recording = next(folder.glob("*_raw.fif"))
-        code = console.main(["predict", str(recording), "--bundle", str(folder / "models" / "bundle"), "--quiet"])
-    if code != 0:
-        raise SystemExit(code)
+    run = ["--data", f"manifest:{manifest}", "--models-dir", str(folder / "models"), "--epochs", "15", "--quiet"]
+    recording, bundle = next(folder.glob("*_raw.fif")), folder / "models" / "bundle"
+    steps = {
+        "searching": lambda: tune.main([*run, "--method", "optuna", "--max-trials", "6"], root=ROOT),
+        "training": lambda: retrain.main([*run, "--from-best"], root=ROOT),
+        "predicting": lambda: console.main(["predict", str(recording), "--bundle", str(bundle), "--quiet"]),
+    }
+    for name, step in steps.items():
+        print(f"{name} ...", flush=True)
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output):
+            code = step()
+        if code != 0:
+            print(output.getvalue())
+            raise SystemExit(code)
     return json.loads((folder / "models" / "evaluation.json").read_text(encoding="utf-8"))
 
 

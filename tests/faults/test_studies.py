@@ -115,6 +115,14 @@ class TestKerasTunerSFiles:
         assert [ticket.number for ticket in toy.tickets] == [0, 1, 2, 3, 3]
         assert len(path.read_text().splitlines()) == 4
 
+    def test_a_last_line_that_lacks_only_its_end_is_kept(self, study):
+        toy, trials, folder = study
+        path = folder / "trials.jsonl"
+        path.write_bytes(path.read_bytes()[:-1])
+        assert toy.search(5)[:4] == trials
+        assert toy.search(5)[:4] == trials
+        assert [ticket.number for ticket in toy.tickets] == [0, 1, 2, 3, 4]
+
     def test_a_bad_line_in_the_middle_is_named(self, study):
         toy, _, folder = study
         path = folder / "trials.jsonl"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -35,9 +34,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         InputError: if the recording or the Bundle cannot be used.
     """
-    if not args.verbose:
-        # Before TensorFlow is loaded: its start-up messages are no part of the answer.
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from emotune.imports import import_quietly
     from emotune.prediction.bundle import Bundle
     from emotune.prediction.predictor import predict_recording
     from emotune.recordings.reading import read_recording
@@ -45,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
 
     bundle = Bundle.load(args.bundle)
     recording = read_recording(args.recording, start_s=args.start_s, stop_s=args.stop_s)
+    import_quietly("keras")
     prediction = predict_recording(bundle, recording, offset_s=args.start_s or 0.0)
     if args.json:
         content = {"recording": str(args.recording), "bundle": str(args.bundle), **prediction.to_dict()}
@@ -77,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         numeric=["probability"],
     )
     for finding in prediction.findings:
-        if args.verbose or finding.severity == "warning":
+        if not args.quiet or finding.severity == "warning":
             print(f"{finding.severity}: {finding}", file=sys.stderr)
     if args.verbose:
         print(f"note: the model in {bundle.folder} was saved at {bundle.created}.", file=sys.stderr)

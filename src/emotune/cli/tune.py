@@ -214,11 +214,11 @@ def load(configuration: Configuration, arguments: Namespace) -> Prepared:
         class_names=configuration.class_names,
     )
     if not arguments.quiet:
-        describe(prepared, verbose=arguments.verbose)
+        describe(prepared)
     return prepared
 
 
-def describe(prepared: Prepared, *, verbose: bool) -> None:
+def describe(prepared: Prepared) -> None:
     """Print what the data is and what the checks found."""
     dataset, split = prepared.dataset, prepared.split
     shape = " × ".join(str(length) for length in dataset.inputs.shape[1:])
@@ -237,8 +237,7 @@ def describe(prepared: Prepared, *, verbose: bool) -> None:
         )
     )
     for finding in prepared.findings:
-        if finding.severity == "warning" or verbose:
-            print(f"{finding.severity}: {finding}")
+        print(f"{finding.severity}: {finding}")
 
 
 def _report(

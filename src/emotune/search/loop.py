@@ -172,7 +172,7 @@ class Search:
             if isinstance(answer, Nothing):
                 slot.release()
                 if answer is Nothing.WAIT:
-                    self._wait_for("trials of this study that other processes train")
+                    self._wait_for("the next proposal, or for trials of this study that other processes train")
                 return answer
             self._order(worker, _Running(answer, slot, time.monotonic()))
         return None

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from emotune.errors import EmotuneError, InputError
-from emotune.files import fingerprint, read_json, replacing, write_json, write_text
+from emotune.files import fingerprint, read_json, write_json, write_text
 from emotune.imports import import_quietly
 from emotune.search.methods.method import Nothing, StudySettings, Ticket, seed_of
 from emotune.search.presence import only_owner
@@ -145,6 +145,8 @@ class KerasTunerMethod:
             # Saved, but never handed out.
             del oracle.trials[name]
             shutil.rmtree(self._folder / f"trial_{name}", ignore_errors=True)
+        if missing := sorted(set(oracle.start_order) - set(oracle.trials)):
+            raise ValueError(f"no trial.json of trial {', '.join(missing)}")
         again = []
         for number, name in enumerate(oracle.start_order):
             ended = self._ended.get(number)
@@ -411,19 +413,21 @@ def _read_trials(path: Path) -> list[Trial]:
     """The trials of a file with one JSON line each; a last line cut short by a kill is dropped."""
     if not path.exists():
         return []
-    lines = path.read_text(encoding="utf-8").splitlines()
+    text = path.read_text(encoding="utf-8")
+    lines = text.splitlines()
     trials = []
     for number, line in enumerate(lines, start=1):
         try:
             trials.append(Trial.from_dict(json.loads(line)))
         except (ValueError, TypeError, KeyError):
             if number == len(lines):
-                with replacing(path) as beside:
-                    beside.write_text("".join(f"{good}\n" for good in lines[:-1]), encoding="utf-8")
                 break
             raise InputError(
                 f"Expected a trial on line {number} of {path}, but it is damaged. Start anew with --fresh."
             ) from None
+    if len(trials) < len(lines) or not text.endswith("\n"):
+        # Or the next line would be put behind the torn one.
+        write_text(path, "".join(f"{line}\n" for line in lines[: len(trials)]))
     return trials
 
 
