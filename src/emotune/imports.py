@@ -1,4 +1,4 @@
-"""Importing libraries that talk: TensorFlow writes about itself to standard error before it can be told not to."""
+"""Imports that need care: libraries that talk while they load, and files that the user has just edited."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from importlib import import_module
-from types import ModuleType
+from importlib.machinery import SourceFileLoader
+from types import CodeType, ModuleType
 
-__all__ = ["import_quietly", "without_start_up_messages"]
+__all__ = ["FreshSourceLoader", "import_quietly", "without_start_up_messages"]
 
 # TensorFlow's own log lines ("I0000 00:00:17... file.cc:153] ...") and what it says around them.
 _START_UP = re.compile(rb"^([IW]\d{4} \d\d:\d\d|WARNING: All log messages before absl|To enable the following)")
@@ -46,3 +47,11 @@ def import_quietly(name: str) -> ModuleType:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with without_start_up_messages():
         return import_module(name)
+
+
+class FreshSourceLoader(SourceFileLoader):
+    """Compiles a file each time: Python's cache misses an edit of equal length within the same second."""
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        """The code of the file as it is now."""
+        return self.source_to_code(self.get_data(self.path), self.path)

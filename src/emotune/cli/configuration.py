@@ -5,13 +5,13 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import CodeType, MappingProxyType, ModuleType
+from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from emotune.cli.constants import CONSTANTS, checked, constants_of, hyperparameters_of
 from emotune.errors import InputError
+from emotune.imports import FreshSourceLoader
 
 if TYPE_CHECKING:
     from emotune.features.settings import FeatureSettings
@@ -218,20 +218,13 @@ def _shown_path(path: Path) -> str:
     return (absolute.relative_to(here) if absolute.is_relative_to(here) else path).as_posix()
 
 
-class _FromSource(SourceFileLoader):
-    """Compiles the file each time: Python's cache misses an edit of equal length within the same second."""
-
-    def get_code(self, fullname: str) -> CodeType | None:
-        return self.source_to_code(self.get_data(self.path), self.path)
-
-
 def _names_in(path: Path, where: str) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(
             f"Expected a configuration file at {where}. Received: no such file. "
             "Run the command from the project's root, or restore the file from the project."
         )
-    loader = _FromSource("emotune_configuration", str(path.resolve()))
+    loader = FreshSourceLoader("emotune_configuration", str(path.resolve()))
     module = ModuleType(loader.name)
     module.__file__ = loader.path
     try:

@@ -135,6 +135,7 @@ def _search(arguments: Namespace, configuration: Configuration, models: Path, be
     from emotune.evaluation.metrics import metric_named
     from emotune.features.store import cache_folder
     from emotune.search.presence import n_cores
+    from emotune.search.trials import best_of
     from emotune.studies.confirmation import n_fits
     from emotune.studies.tuning import Tuning, TuningSettings, first_guess_s
 
@@ -184,7 +185,7 @@ def _search(arguments: Namespace, configuration: Configuration, models: Path, be
         except KeyboardInterrupt:
             trials, interrupted = tuning.method.trials(), True
         command = shlex.join(["python", "run_hyperparameter_tuning.py", *arguments.given])
-        if interrupted and not any(trial.state == "complete" for trial in trials):
+        if interrupted and best_of(trials, maximise=metric.maximise) is None:
             print("Interrupted before a trial was complete. The same command goes on from here.", file=sys.stderr)
             return INTERRUPTED
         best = tuning.save_best(best_path, trials, command)

@@ -6,13 +6,12 @@ import ast
 import importlib.util
 import sys
 from collections.abc import Mapping
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import CodeType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from emotune.errors import EmotuneError, InputError
 from emotune.files import fingerprint, fingerprint_of_file
+from emotune.imports import FreshSourceLoader
 from emotune.search.space import HyperParameters, Replay
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def load_hypermodel(path: Path | str, problem: Problem, *, expected: str | None 
         raise InputError(f"Expected a Python file with the class {CLASS_NAME} at {path}, but there is none.")
     if expected is not None and fingerprint_of_file(path) != expected:
         raise EmotuneError(f"{path} was changed while the search ran. Run the same command again.")
-    loader = _FromSource("emotune_user_hypermodel", str(path))
+    loader = FreshSourceLoader("emotune_user_hypermodel", str(path))
     spec = importlib.util.spec_from_loader(loader.name, loader)
     if spec is None:
         raise InputError(f"Expected a Python file (.py) with the class {CLASS_NAME}. Received: {path}.")
@@ -70,13 +69,6 @@ def load_hypermodel(path: Path | str, problem: Problem, *, expected: str | None 
     except (Exception, SystemExit) as error:
         raise InputError(f"{path} cannot be run: {type(error).__name__}: {error}. Mend the file.") from error
     return hypermodel
-
-
-class _FromSource(SourceFileLoader):
-    """Compiles the file each time: Python's cache misses an edit of equal length within the same second."""
-
-    def get_code(self, fullname: str) -> CodeType | None:
-        return self.source_to_code(self.get_data(self.path), self.path)
 
 
 def build(hypermodel: HyperModel, hp: HyperParameters) -> tuple[Any, dict[str, Any]]:
