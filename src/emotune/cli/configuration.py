@@ -16,7 +16,7 @@ from emotune.imports import FreshSourceLoader
 if TYPE_CHECKING:
     from emotune.features.settings import FeatureSettings
 
-__all__ = ["Configuration", "constants_in", "not_applied", "read_configuration", "shown"]
+__all__ = ["Configuration", "constants_in", "not_applied", "read_configuration", "shown", "shown_path"]
 
 # The 32 channels in full would push the sources out of sight.
 _SHOWN_IN_FULL = 8
@@ -153,7 +153,7 @@ def read_configuration(path: Path | str) -> Configuration:
     Raises:
         InputError: if the file is missing or broken, a constant is missing, or a value is of another type.
     """
-    where = _shown_path(Path(path))
+    where = shown_path(Path(path))
     values = constants_in(path)
     for constant in CONSTANTS:
         if constant.name not in values:
@@ -172,7 +172,7 @@ def constants_in(path: Path | str) -> dict[str, Any]:
         InputError: if the file is missing or broken, or a value is of another type.
     """
     path = Path(path)
-    where = _shown_path(path)
+    where = shown_path(path)
     found = _names_in(path, where)
     return {
         constant.name: checked(constant, found[constant.name], where=where)
@@ -213,7 +213,8 @@ def shown(value: object) -> str:
     return value if isinstance(value, str) else repr(value)
 
 
-def _shown_path(path: Path) -> str:
+def shown_path(path: Path) -> str:
+    """A path as the user would write it: relative to the working folder where it lies in it."""
     absolute, here = path.resolve(), Path.cwd()
     return (absolute.relative_to(here) if absolute.is_relative_to(here) else path).as_posix()
 

@@ -196,6 +196,7 @@ def _training(trained: Any) -> str:
 
 
 def _report(evaluation: Mapping[str, Any], models: Path) -> None:
+    from emotune.cli.configuration import shown_path
     from emotune.report.tables import print_table
     from emotune.studies.retrain import sentence
 
@@ -216,8 +217,9 @@ def _report(evaluation: Mapping[str, Any], models: Path) -> None:
     print(sentence(evaluation))
     for line in three_lines(evaluation):
         print(line)
-    print(f"Written: {models / 'evaluation.json'}, {models / 'bundle'}")
-    print(f"Next: python -m emotune predict RECORDING --bundle {models / 'bundle'}")
+    bundle = shown_path(models / "bundle")
+    print(f"Written: {shown_path(models / 'evaluation.json')}, {bundle}")
+    print(f"Next: python -m emotune predict RECORDING --bundle {bundle}")
 
 
 def _score(value: float | None) -> str:

@@ -244,6 +244,7 @@ def describe(prepared: Prepared) -> None:
 def _report(
     tuning: Tuning, trials: list[Trial], best: Trial, best_path: Path, confirmation: Confirmation | None
 ) -> None:
+    from emotune.cli.configuration import shown_path
     from emotune.report.tables import print_table
 
     metric, n_validation = tuning.settings.metric, len(tuning.prepared.split.validation)
@@ -279,7 +280,7 @@ def _report(
             "that flatters it."
         )
     print("The test part has not been opened.")
-    print(f"Written: {best_path}")
+    print(f"Written: {shown_path(best_path)}")
     print(
         "Next: python run_hyperparameter_tuning.py --apply   (writes the winner into src/config.py)\n"
         "      python src/train_emotion_model.py             (trains it and measures it once on the test part)"
