@@ -197,7 +197,7 @@ class KerasTunerMethod:
 
     def _create(self, tuner_id: str) -> Any:
         import sklearn
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn
+        from threadpoolctl import threadpool_limits
 
         # The Gaussian process is asked about ten thousand points one by one: checks of each and threads for each
         # would take three times as long as the arithmetic.
