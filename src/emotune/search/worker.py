@@ -67,7 +67,6 @@ def work(connection: Connection, setup: WorkerSetup) -> None:
 def _prepare_process(setup: WorkerSetup) -> None:
     # Ctrl-C reaches the whole terminal: the search decides what becomes of its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ["KERAS_BACKEND"] = os.environ.get("EMOTUNE_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     for folder in setup.search_path:
         if folder not in sys.path:
