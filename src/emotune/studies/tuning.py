@@ -272,6 +272,7 @@ class Tuning:
             "patience": self.settings.patience,
             "confirmation": None if confirmation is None else confirmation.to_dict(),
             "data": self.prepared.dataset.name,
+            "split": self.prepared.split.to_dict(),
             "fingerprints": dict(self.identity),
             **provenance(self.settings.seed, command),
         }
