@@ -2,7 +2,7 @@
 
 import pytest
 
-from emotune.cli.progress import Progress, duration
+from emotune.cli.progress import Progress, Reading, duration
 from emotune.evaluation.metrics import metric_named
 from emotune.search.trials import Trial
 
@@ -56,3 +56,22 @@ def test_without_a_terminal_folds_are_said_every_ten(capsys):
         for done in range(1, 13):
             progress.refitted(done, 12)
     assert [line.split(": ")[1].split(" ")[0] for line in capsys.readouterr().out.splitlines()] == ["1", "10", "12"]
+
+
+def test_trials_of_other_processes_count(capsys):
+    everyone = [trial(0, 0.5), trial(1, 0.8), trial(2, 0.6)]
+    with Progress(
+        metric_named("accuracy"), 3, [], 60.0, study=lambda: everyone, afterwards="then confirming"
+    ) as progress:
+        progress.started(0)
+        progress.ended(everyone[0])
+    assert capsys.readouterr().out.rstrip().endswith("best 0.800 (trial 1)   then confirming")
+
+
+def test_reading_is_said_only_when_it_takes_long(capsys, monkeypatch):
+    clock = iter([0.0, 1.0, 6.0, 6.0, 7.0])
+    monkeypatch.setattr("emotune.cli.progress.time.monotonic", lambda: next(clock))
+    reading = Reading()
+    for done in (1, 2, 3):
+        reading.read(done, 9)
+    assert capsys.readouterr().out == "reading recordings: 2 of 9\n"

@@ -39,7 +39,17 @@ def test_pruned_failed_and_shortened_trials_are_no_candidates():
     assert [candidate.trial for candidate in candidates_of(trials, maximise=True)] == [4, 0]
 
 
-def test_every_candidate_gets_the_same_folds_of_development_people(prepared):
+def test_a_shortened_default_has_no_search_score_and_a_configuration_comes_once():
+    trials = [
+        trial(0, 0.4, full_length=False),
+        Trial(1, "complete", {"units": 8}, score=0.9),  # the default again, promoted to full length
+        trial(2, 0.8),
+    ]
+    candidates = candidates_of(trials, maximise=True)
+    assert [(candidate.trial, candidate.search_score) for candidate in candidates] == [(2, 0.8), (0, None)]
+
+
+def test_candidates_are_scored_on_people_whom_the_search_did_not_choose_by(prepared):
     candidates = candidates_of([trial(0, 0.5), trial(1, 0.7)], maximise=True)
     orders, n_folds = fold_orders(candidates, prepared, repeats=2, folds=N_FOLDS, seed=1)
     assert n_folds == N_FOLDS
@@ -50,13 +60,15 @@ def test_every_candidate_gets_the_same_folds_of_development_people(prepared):
         assert a.seed == b.seed
     split, subjects = prepared.split, prepared.dataset.groups["subject"]
     rows = np.concatenate((split.train, split.validation))
+    chosen_by = set(subjects[split.validation])
     for order in first:
         trained, held = set(subjects[rows[order.train]]), set(subjects[rows[order.validation]])
         assert not trained & held
+        assert chosen_by <= trained
         assert not (trained | held) & set(subjects[split.test])
     for drawing in (first[:N_FOLDS], first[N_FOLDS:]):
-        assert sorted(np.concatenate([order.validation for order in drawing])) == list(range(len(rows)))
-    assert any((a.validation.shape != b.validation.shape) or (a.validation != b.validation).any()
+        assert sorted(np.concatenate([order.validation for order in drawing])) == list(range(len(split.train)))
+    assert any(a.validation.tolist() != b.validation.tolist()
                for a, b in zip(first[:N_FOLDS], first[N_FOLDS:], strict=True))  # fmt: skip
 
 
@@ -90,6 +102,15 @@ def test_an_uncertain_gain_is_called_uncertain():
     unsure = judged([0.9, 0.3, 0.8, 0.4, 0.7] * 2, [0.6, 0.6, 0.6, 0.6, 0.6] * 2)
     assert unsure.chosen.trial == 1
     assert "the default may be as good" in unsure.sentence
+
+
+def test_the_interval_is_widened_for_the_best_of_several():
+    scores = ([0.7, 0.72, 0.69, 0.74, 0.7] * 2, [0.5] * 10, [0.6, 0.61, 0.6, 0.62, 0.59] * 2)
+    of_two = judged(scores[0], scores[2])
+    of_three = judged(*scores, trials=((1, 0.8), (2, 0.7), (0, 0.6)))
+    assert of_three.comparison.mean_difference == pytest.approx(of_two.comparison.mean_difference)
+    assert of_three.comparison.interval.low < of_two.comparison.interval.low
+    assert (of_two.comparison.interval.level, of_three.comparison.interval.level) == (0.95, 0.975)
 
 
 def test_the_default_is_kept_when_nothing_beats_it():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import traceback
@@ -12,7 +13,7 @@ from typing import Any
 
 from emotune.errors import EmotuneError
 
-__all__ = ["INTERRUPTED", "add_output_arguments", "run_command"]
+__all__ = ["INTERRUPTED", "add_output_arguments", "python_command", "run_command"]
 
 INTERRUPTED = 130
 
@@ -22,6 +23,14 @@ def add_output_arguments(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("output")
     group.add_argument("--quiet", action="store_true", help="print only the result and errors")
     group.add_argument("--verbose", action="store_true", help="print more, and the traceback of an error")
+
+
+def python_command() -> str:
+    """What the user must type for the Python that runs now: `python` in an activated environment, else its path."""
+    if sys.prefix == sys.base_prefix or "VIRTUAL_ENV" in os.environ:
+        return "python"
+    path = os.path.relpath(sys.executable)
+    return f'"{path}"' if " " in path else path
 
 
 def run_command(action: Callable[[Namespace], int | None], arguments: Namespace) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
 from emotune.evaluation.metrics import Metric
 from emotune.search.trials import Trial, best_of
 
-__all__ = ["Progress", "duration"]
+__all__ = ["Progress", "Reading", "duration"]
 
 
 def duration(seconds: float) -> str:
@@ -21,6 +22,21 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+class Reading:
+    """Says how far the reading of recordings has come, where it takes long enough to wonder."""
+
+    _EVERY_S = 5.0
+
+    def __init__(self) -> None:
+        self._said = time.monotonic()
+
+    def read(self, done: int, total: int) -> None:
+        """`done` of `total` recordings are read."""
+        if time.monotonic() - self._said > self._EVERY_S:
+            self._said = time.monotonic()
+            print(f"reading recordings: {done} of {total}", flush=True)
+
+
 class Progress:
     """Prints each trial as it ends, with the best so far and the time left; an `emotune.search.loop.Observer`.
 
@@ -29,12 +45,23 @@ class Progress:
         total: trials that the study shall have.
         earlier: trials that the study already has.
         first_guess_s: how long all of the rest may take, before any trial has been timed.
+        study: gives every ended trial of the study, those of other processes too; None for this process alone.
+        afterwards: what comes when the trials are done, in words.
         quiet: print nothing.
     """
 
     def __init__(
-        self, metric: Metric, total: int, earlier: list[Trial], first_guess_s: float, *, quiet: bool = False
+        self,
+        metric: Metric,
+        total: int,
+        earlier: list[Trial],
+        first_guess_s: float,
+        *,
+        study: Callable[[], list[Trial]] | None = None,
+        afterwards: str = "",
+        quiet: bool = False,
     ) -> None:
+        self._study, self._afterwards = study, afterwards
         self._metric, self._total, self._quiet = metric, total, quiet
         self._trials = {trial.number: trial for trial in earlier}
         self._earlier = len(earlier)
@@ -78,6 +105,8 @@ class Progress:
         """Print the trial's line."""
         self._running.discard(trial.number)
         self._trials[trial.number] = trial
+        if self._study is not None:
+            self._trials.update({other.number: other for other in self._study()})
         best = best_of(self._trials.values(), maximise=self._metric.maximise)
         if trial.state == "failed":
             what = f"failed: {trial.reason}"
@@ -106,7 +135,7 @@ class Progress:
         left = max(0, self._total - len(self._trials))
         own = len(self._trials) - self._earlier
         if left == 0:
-            return "finishing"
+            return self._afterwards or "finishing"
         if own < 2:
             return f"about {duration(self._guess_s)} left"
         return f"about {duration((time.monotonic() - self._begun) / own * left)} left"

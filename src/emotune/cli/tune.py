@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emotune.cli.command import INTERRUPTED, add_output_arguments, run_command
+from emotune.cli.command import INTERRUPTED, add_output_arguments, python_command, run_command
 from emotune.search.methods import METHODS
 
 if TYPE_CHECKING:
@@ -104,7 +104,8 @@ def _tune(arguments: Namespace) -> int:
             "EPOCHS": arguments.epochs,
             "PATIENCE": arguments.patience,
             "SEED": arguments.seed,
-            "MODELS_DIR": arguments.models_dir,
+            # A path on the command line is relative to where the command is run.
+            "MODELS_DIR": arguments.models_dir and str(Path(arguments.models_dir).resolve()),
         }
     )
     models = arguments.root / configuration.models_dir
@@ -176,7 +177,15 @@ def _search(arguments: Namespace, configuration: Configuration, models: Path, be
                 f"{workers} workers. A first guess: {duration(guess)} to search"
                 + (f" and {duration(confirming)} to confirm." if fits else ".")
             )
-        progress = Progress(metric, tuning.method.total, earlier, guess, quiet=arguments.quiet)
+        progress = Progress(
+            metric,
+            tuning.method.total,
+            earlier,
+            guess,
+            study=tuning.method.trials,
+            afterwards="then confirming" if fits else "",
+            quiet=arguments.quiet,
+        )
         interrupted = False
         try:
             with progress:
@@ -205,6 +214,7 @@ def _search(arguments: Namespace, configuration: Configuration, models: Path, be
 
 def load(configuration: Configuration, arguments: Namespace) -> Prepared:
     """Read the data of a run, and say what it is and what the checks found."""
+    from emotune.cli.progress import Reading
     from emotune.studies.preparation import prepare
 
     prepared = prepare(
@@ -213,6 +223,7 @@ def load(configuration: Configuration, arguments: Namespace) -> Prepared:
         n_steps=configuration.n_steps,
         seed=configuration.seed,
         class_names=configuration.class_names,
+        on_recording=None if arguments.quiet else Reading().read,
     )
     if not arguments.quiet:
         describe(prepared)
@@ -262,11 +273,10 @@ def _report(
             )
             for candidate in confirmation.candidates
         ]
-        folds = f"{confirmation.n_repeats} × {confirmation.n_folds} folds"
         print_table(
-            ("configuration", "in the search", f"on {folds}", "seconds a fit"),
+            ("configuration", "in the search", f"on {confirmation.folds}", "seconds a fit"),
             rows,
-            title=f"{metric.name} of the best and of the default, trained again on folds of the development people:",
+            title=f"{metric.name}, trained again and scored on people whom the search did not choose by:",
         )
         print(confirmation.sentence)
     print_table(
@@ -276,18 +286,21 @@ def _report(
     )
     if confirmation is None and best.score is not None:
         print(
-            f"{metric.name} {best.score:.3f} on the {n_validation} validation windows that it was chosen on: "
-            "that flatters it."
+            f"{metric.name} {best.score:.3f} on the {n_validation} validation windows that it was chosen by, which "
+            "flatter it."
         )
     print("The test part has not been opened.")
     print(f"Written: {shown_path(best_path)}")
+    python = python_command()
     print(
-        "Next: python run_hyperparameter_tuning.py --apply   (writes the winner into src/config.py)\n"
-        "      python src/train_emotion_model.py             (trains it and measures it once on the test part)"
+        f"Next: {python} run_hyperparameter_tuning.py --apply   (writes the winner into src/config.py)\n"
+        f"      {python} src/train_emotion_model.py             (trains it and measures it once on the test part)"
     )
 
 
 def _short(value: object) -> str:
+    if value is None:
+        return "-"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

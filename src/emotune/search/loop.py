@@ -241,24 +241,26 @@ class Search:
         self.observer.ended(trial)
 
 
-def refit_all(pool: WorkerPool, slots: Slots, orders: Sequence[Refit], on_ended: Callable[[int], None]) -> list[Trial]:
-    """Train known configurations on the workers; a result for each order, in their order.
+def refit_all(
+    pool: WorkerPool, slots: Slots, orders: Sequence[Refit], on_ended: Callable[[int, Trial], None]
+) -> None:
+    """Train known configurations on the workers.
 
     Args:
         pool: trains; closed at the end.
         slots: the machine's cores.
         orders: what to train.
-        on_ended: called with how many have ended.
+        on_ended: called with the index of an order and its result, in the order of ending.
 
     Raises:
         EmotuneError: if workers cannot be started.
     """
-    results: dict[int, Trial] = {}
+    n_ended = 0
     left = list(range(len(orders)))[::-1]
     killed: Counter[int] = Counter()
     running: dict[Worker, tuple[int, BaseFileLock]] = {}
     try:
-        while len(results) < len(orders):
+        while n_ended < len(orders):
             while left and (worker := pool.idle()) is not None and (slot := slots.take()) is not None:
                 running[worker] = (left.pop(), slot)
                 pool.send(worker, orders[running[worker][0]])
@@ -268,16 +270,17 @@ def refit_all(pool: WorkerPool, slots: Slots, orders: Sequence[Refit], on_ended:
                 index, slot = running.pop(worker)
                 slot.release()
                 if isinstance(message, Ended):
-                    results[index] = message.trial
                     pool.rest(worker)
+                    result = message.trial
                 elif killed[index]:
-                    results[index] = Trial(index, "failed", reason=f"worker killed twice ({message.exit_code})")
+                    result = Trial(index, "failed", reason=f"worker killed twice (exit code {message.exit_code})")
                 else:
                     killed[index] += 1
                     left.append(index)
-                on_ended(len(results))
+                    continue
+                n_ended += 1
+                on_ended(index, result)
     finally:
         for _, slot in running.values():
             slot.release()
         pool.close()
-    return [results[index] for index in range(len(orders))]

@@ -1,8 +1,8 @@
 """Is tuned better than not tuned? The best trials and the default, trained again on folds of the development people.
 
 A search takes the highest of many scores on a few validation people, and the highest is partly luck. Here each
-candidate is scored on all development people, on the same folds for all, with fresh seeds; the choice among them
-is made by these scores. Test people have no part in it.
+candidate is scored on people whom the search has not chosen by: those that it trained on, held out fold by fold,
+the same folds for all. Test people have no part in it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from emotune.evaluation.metrics import Metric
 from emotune.evaluation.significance import PairedComparison, nadeau_bengio
@@ -49,7 +48,7 @@ class Candidate:
     Attributes:
         trial: the trial that it comes from; 0 is the default configuration.
         hyperparameters: those that its model used.
-        search_score: on the validation part, as the search saw it.
+        search_score: on the validation part, as the search saw it; None where it trained fewer epochs than others.
         scores: one a fold, the same folds for all candidates; None where training failed.
         seconds: of training, mean over the folds.
     """
@@ -90,6 +89,11 @@ class Confirmation:
     metric: str
 
     @property
+    def folds(self) -> str:
+        """The folds in words: `6 folds`, `3 × 5 folds`."""
+        return f"{self.n_folds} folds" if self.n_repeats == 1 else f"{self.n_repeats} × {self.n_folds} folds"
+
+    @property
     def default(self) -> Candidate | None:
         """The default configuration, where it was measured."""
         return next((candidate for candidate in self.candidates if candidate.trial == 0), None)
@@ -111,7 +115,7 @@ class Confirmation:
     def sentence(self) -> str:
         """What this means, as ready to say that the default is as good as the opposite."""
         default = self.default
-        where = f"trained again on {self.n_repeats} × {self.n_folds} folds of the development people"
+        where = f"trained again on {self.folds}"
         if default is None or default.mean is None or self.chosen.mean is None:
             return f"The default configuration could not be compared, {where}."
         if self.chosen.trial == 0:
@@ -123,7 +127,10 @@ class Confirmation:
         interval = None if self.comparison is None else self.comparison.interval
         if interval is None or interval.low is None or interval.high is None:
             return f"{said}; too few folds for an interval."
-        said += f" (difference {interval.mean:+.3f}, 95 % interval {interval.low:+.3f} to {interval.high:+.3f})"
+        said += (
+            f" (difference {interval.mean:+.3f}, {interval.level:.1%} interval {interval.low:+.3f} to "
+            f"{interval.high:+.3f})"
+        )
         if interval.low <= 0 <= interval.high:
             return f"{said}: better there, but the default may be as good."
         return f"{said}: better."
@@ -158,10 +165,21 @@ def _spread(candidate: Candidate) -> float | None:
 
 def candidates_of(trials: Sequence[Trial], *, maximise: bool) -> list[Candidate]:
     """The three best trials, and the default configuration if it is not among them."""
-    best = ranked(trials, maximise=maximise)[:N_CANDIDATES]
     default = [trial for trial in trials if trial.number == 0 and trial.hyperparameters]
+    # Hyperband trains one configuration as several trials, the default too: each is one candidate.
+    known = [dict(trial.hyperparameters) for trial in default]
+    best: list[Trial] = []
+    for trial in ranked(trials, maximise=maximise):
+        if len(best) == N_CANDIDATES:
+            break
+        if trial.number == 0 or dict(trial.hyperparameters) not in known:
+            best.append(trial)
+            known.append(dict(trial.hyperparameters))
     chosen = {trial.number: trial for trial in [*best, *default]}
-    return [Candidate(trial.number, dict(trial.hyperparameters), trial.score) for trial in chosen.values()]
+    return [
+        Candidate(trial.number, dict(trial.hyperparameters), trial.score if trial.full_length else None)
+        for trial in chosen.values()
+    ]
 
 
 def fold_orders(
@@ -173,16 +191,12 @@ def fold_orders(
         InputError: if the development rows have no groups to fold by.
     """
     split = prepared.split
-    # Workers count the training rows first and then the validation rows.
-    position = {int(row): index for index, row in enumerate(np.concatenate((split.train, split.validation)))}
-    groups, rows = development_groups(prepared.dataset, split), split.development
-    targets = prepared.dataset.targets[rows]
+    groups = development_groups(prepared.dataset, split)[np.isin(split.development, split.train)]
+    targets, n_train = prepared.dataset.targets[split.train], len(split.train)
     drawn = [development_folds(groups, targets, folds, seed_of(seed, "folds", repeat)) for repeat in range(repeats)]
-    parts = [
-        (_positions(rows[train], position), _positions(rows[held], position))
-        for drawing in drawn
-        for train, held in drawing
-    ]
+    # Workers count the training rows first and then the validation rows, which are in every training part.
+    validation_rows = np.arange(n_train, n_train + len(split.validation), dtype=np.int64)
+    parts = [(np.concatenate((train, validation_rows)), held) for drawing in drawn for train, held in drawing]
     orders = [
         Refit(
             number=index,
@@ -195,10 +209,6 @@ def fold_orders(
         for index, (train, validation) in enumerate(parts)
     ]
     return orders, len(drawn[0])
-
-
-def _positions(rows: NDArray[np.int64], position: Mapping[int, int]) -> NDArray[np.int64]:
-    return np.array([position[int(row)] for row in rows], dtype=np.int64)
 
 
 def judge(
@@ -237,5 +247,6 @@ def judge(
         differences = [
             a - b for a, b in zip(chosen.scores, default.scores, strict=True) if a is not None and b is not None
         ]
-        comparison = nadeau_bengio(differences, 1 / n_folds)
+        # The chosen one is the best of several: the interval is widened for as many comparisons.
+        comparison = nadeau_bengio(differences, 1 / n_folds, level=1 - 0.05 / (len(scored) - 1))
     return Confirmation(chosen, tuple(scored), comparison, n_folds, repeats, metric.maximise, metric.name)

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from emotune import __version__
 from emotune.errors import EmotuneError, InputError
 from emotune.evaluation.metrics import Metric
 from emotune.features.vector import FEATURE_VERSION
-from emotune.files import fingerprint, fingerprint_of_file, read_json, replacing, write_json
+from emotune.files import fingerprint, fingerprint_of_file, replacing
 from emotune.search.development import DevelopmentData, save_development_data
 from emotune.search.hypermodel import fingerprint_of_source
 from emotune.search.loop import Observer, Search, SearchResult, refit_all
 from emotune.search.messages import WorkerSetup
 from emotune.search.methods import METHODS, Method, StudySettings, open_method
 from emotune.search.presence import Slots, n_cores
-from emotune.search.trials import Best, Trial, best_of, write_best
+from emotune.search.trials import Best, Trial, best_of, read_best, write_best
 from emotune.search.workers import WorkerPool
-from emotune.studies.confirmation import Confirmation, candidates_of, drawings, fold_orders, judge
+from emotune.studies.confirmation import Candidate, Confirmation, candidates_of, drawings, fold_orders, judge
 from emotune.studies.preparation import Prepared
+from emotune.studies.stored_fits import StoredFits
 
 __all__ = ["Tuning", "TuningSettings", "first_guess_s", "provenance", "training_version"]
 
@@ -190,19 +192,47 @@ class Tuning:
         except InputError as error:
             self.say(f"The winner is not confirmed on folds: {error}")
             return None
-        configurations = [dict(candidate.hyperparameters) for candidate in candidates]
-        name = fingerprint([dict(self.identity), configurations, n_folds, repeats])
-        path = settings.folder / "confirmations" / f"{name}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
-            if path.exists():
-                stored = read_json(path, remedy="Delete the file; its fits are then made again.")
-                results = [Trial.from_dict(content) for content in stored]
-            else:
+        stores = [self._stored_fits(candidate, repeats, n_folds) for candidate in candidates]
+        n = repeats * n_folds
+        with self._alone_in_confirming():
+            results = {
+                index * n + fold: result for index, store in enumerate(stores) for fold, result in store.read().items()
+            }
+            left = [index for index in range(len(orders)) if index not in results]
+
+            def on_ended(position: int, result: Trial) -> None:
+                index = left[position]
+                results[index] = result
+                stores[index // n].add(index % n, result)
+                on_fit(len(results), len(orders))
+
+            if left:
                 pool, slots = self._workers()
-                results = refit_all(pool, slots, orders, lambda done: on_fit(done, len(orders)))
-                write_json(path, [trial.to_dict() for trial in results])
-        return judge(candidates, results, metric=metric, n_folds=n_folds, repeats=repeats)
+                refit_all(pool, slots, [orders[index] for index in left], on_ended)
+        ordered = [results[index] for index in range(len(orders))]
+        return judge(candidates, ordered, metric=metric, n_folds=n_folds, repeats=repeats)
+
+    def _stored_fits(self, candidate: Candidate, repeats: int, n_folds: int) -> StoredFits:
+        """Where a configuration's fits lie: the same for every method that searches this space on these parts."""
+        belongs = {name: value for name, value in self.identity.items() if name != "algorithm"}
+        name = fingerprint([belongs, dict(candidate.hyperparameters), repeats, n_folds])
+        return StoredFits(self.settings.folder / "confirmations" / f"{name}.jsonl")
+
+    @contextlib.contextmanager
+    def _alone_in_confirming(self) -> Iterator[None]:
+        """One process makes the fits; others of the same folder wait, and find them made."""
+        folder = self.settings.folder / "confirmations"
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / "confirming.lock")
+        try:
+            lock.acquire(timeout=1)
+        except Timeout:
+            self.say("Another process confirms the winner on folds; waiting for it.")
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _workers(self) -> tuple[WorkerPool, Slots]:
         """A pool on the development data and the study's copy of the space, and the cores to share."""
@@ -242,23 +272,27 @@ class Tuning:
     ) -> Trial:
         """Write the winner to `path` and give it back: the one that was confirmed, or else the search's best.
 
+        A winner of the same trials that was confirmed already is not replaced by one that is not.
+
         Raises:
             EmotuneError: if no trial is complete; then nothing is written.
         """
         best = best_of(trials, maximise=self.settings.metric.maximise)
         if confirmation is not None:
             best = next(trial for trial in trials if trial.number == confirmation.chosen.trial)
-        if best is None or best.score is None:
+        if best is None:
             reasons = Counter(trial.reason for trial in trials if trial.state == "failed")
             why = f" Most common reason: {reasons.most_common(1)[0][0]}." if reasons else ""
             raise EmotuneError(
                 f"Expected at least one complete trial, but none of {len(trials)} is.{why} "
                 f"{path.name} is left as it was. Details are in {self.settings.folder / 'logs'}."
             )
+        if confirmation is None and self._is_confirmed(path, len(trials)):
+            return best
         default = next((trial for trial in trials if trial.number == 0), None)
         states = Counter(trial.state for trial in trials)
         metadata: dict[str, Any] = {
-            "best_score": best.score,
+            "best_score": best.score if best.full_length else None,
             "metric": self.settings.metric.name,
             "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
             "method": self.settings.method,
@@ -266,7 +300,7 @@ class Tuning:
             "study": self.study,
             "trial": best.number,
             "n_trials": {"ended": len(trials), **states},
-            "default_score": None if default is None else default.score,
+            "default_score": default.score if default is not None and default.full_length else None,
             "n_parameters": best.n_parameters,
             "epochs": self.settings.epochs,
             "patience": self.settings.patience,
@@ -278,6 +312,14 @@ class Tuning:
         }
         write_best(path, Best(best.hyperparameters, metadata))
         return best
+
+    def _is_confirmed(self, path: Path, n_trials: int) -> bool:
+        try:
+            metadata = read_best(path).metadata
+        except InputError:
+            return False  # none yet, or a damaged one, which is replaced
+        same = metadata.get("fingerprints") == dict(self.identity) and metadata.get("study") == self.study
+        return bool(same and metadata.get("confirmation") and metadata.get("n_trials", {}).get("ended") == n_trials)
 
 
 def provenance(seed: int, command: str) -> dict[str, Any]:

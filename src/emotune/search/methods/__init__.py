@@ -7,6 +7,7 @@ from importlib import import_module
 
 from emotune.errors import InputError
 from emotune.search.methods.method import Method, Nothing, StudySettings, Ticket, seed_of
+from emotune.search.methods.study_name import check_study_name
 
 __all__ = ["METHODS", "Method", "MethodEntry", "Nothing", "StudySettings", "Ticket", "open_method", "seed_of"]
 
@@ -48,7 +49,7 @@ def open_method(name: str, settings: StudySettings) -> Method:
     """Open or take up a study.
 
     Raises:
-        InputError: if the method or its algorithm is unknown.
+        InputError: if the method or its algorithm is unknown, or the study's name is none.
     """
     if name not in METHODS:
         raise InputError(f"`--method` must be one of {', '.join(METHODS)}. Received: {name}.")
@@ -57,6 +58,7 @@ def open_method(name: str, settings: StudySettings) -> Method:
         raise InputError(
             f"Method {name} knows the algorithms {', '.join(entry.algorithms)}. Received: {settings.algorithm}."
         )
+    check_study_name(settings.name)
     module, _, adapter = entry.adapter.partition(":")
     method: Method = getattr(import_module(module), adapter)(settings)
     return method
