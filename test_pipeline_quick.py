@@ -75,12 +75,14 @@ def main() -> int:
     """Run the chain and print the three lines for it, and for the user's own model where there is one."""
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(ROOT):
         evaluation = run_pipeline(Path(folder))
-    print("\nThe chain works. On its small simulated data, one person never seen:")
+    from emotune.studies.retrain import measured_on  # Keras takes a while to import
+
+    print(f"\nThe chain works. On its small simulated data, {measured_on(evaluation)}:")
     print("\n".join(retrain.three_lines(evaluation)))
     own = ROOT / "models" / "evaluation.json"
     if own.exists():
         evaluation = json.loads(own.read_text(encoding="utf-8"))
-        print(f"\nYour own model, {evaluation['data']}, {evaluation['n_people']} people never seen:")
+        print(f"\nYour own model, {evaluation['data']}, measured on {measured_on(evaluation)}:")
         print("\n".join(retrain.three_lines(evaluation)))
     else:
         print("\nFor your own model: python src/train_emotion_model.py, then run this again.")

@@ -130,9 +130,9 @@ def main() -> None:
     from emotune.studies.preparation import prepare
 
     import_quietly("keras")
-    from emotune.models.backend import one_thread
+    from emotune.models.backend import prepare_backend
 
-    one_thread()
+    prepare_backend()
     metric = metric_named(METRIC)
     runs: list[dict[str, float]] = []
     seconds: list[float] = []

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
 from emotune.errors import InputError
 
-__all__ = ["Finding", "Severity", "refuse_errors"]
+__all__ = ["Finding", "Severity", "listed", "refuse_errors"]
 
 Severity = Literal["error", "warning", "note"]
 
@@ -47,3 +47,9 @@ def refuse_errors(findings: Iterable[Finding]) -> None:
     if errors:
         more = f" ({len(errors) - 1} more like it.)" if len(errors) > 1 else ""
         raise InputError(f"{errors[0]}{more}")
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Names for a message, the first `most` of them: `Fp1, Cz and 3 more`."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -150,7 +150,9 @@ def test_layers_without_any_value_are_refused(write):
 
 def test_extra_hyperparameters_must_not_repeat_a_constant(write):
     extra = "EXTRA_HYPERPARAMETERS = {'learning_rate': 0.1, 'cnn_filters_0': 3}\n"
-    with pytest.raises(InputError, match="no other constant .* Received: cnn_filters_0, learning_rate. Remove them"):
+    with pytest.raises(
+        InputError, match="no other constant can hold.* Received: cnn_filters_0, learning_rate. Remove them"
+    ):
         read_configuration(write({"EXTRA_HYPERPARAMETERS": extra}))
 
 
@@ -236,6 +238,19 @@ def test_what_is_better_and_not_applied_is_named(write):
         ("EXTRA_HYPERPARAMETERS", {"activation": "relu"}, {"activation": "relu", "new": 1}),
     ]
     assert not_applied(configuration, configuration.hyperparameters) == []
+
+
+def test_what_is_not_applied_can_be_said_of_any_winner(write):
+    configuration = read_configuration(write())
+    odd = {"batch_norm": "before", "cnn_blocks": "few", "own": float("nan"), "dense_units_0": None}
+    extra = {"activation": "relu", "batch_norm": "before", "cnn_blocks": "few"}
+    assert not_applied(configuration, odd) == [("EXTRA_HYPERPARAMETERS", {"activation": "relu"}, extra)]
+
+
+def test_an_extra_hyperparameter_overrides_a_constant_that_cannot_hold_it(write):
+    extra = "EXTRA_HYPERPARAMETERS = {'batch_norm': 'before', 'dense_units_0': 'wide'}\n"
+    hyperparameters = read_configuration(write({"EXTRA_HYPERPARAMETERS": extra})).hyperparameters
+    assert (hyperparameters["batch_norm"], hyperparameters["dense_units_0"]) == ("before", "wide")
 
 
 def test_numbered_classes_get_the_names_of_the_configuration(write):

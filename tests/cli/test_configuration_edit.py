@@ -402,3 +402,14 @@ def test_a_dict_of_any_shape_takes_any_items(old, value):
     scope = {}
     exec(code, scope)
     assert scope["A"] == value
+
+
+def test_a_value_that_fits_no_constant_is_written_among_the_extra_ones(write):
+    path = write()
+    best = {"batch_norm": "before", "dense_layers": 1, "dense_units_0": "wide", "input_dropout": 0}
+    changes = {change.constant: change.after for change in apply_to_config(path, best)}
+    extra = {"activation": "relu", "batch_norm": "before", "dense_units_0": "wide"}
+    assert changes == {"INPUT_DROPOUT": 0.0, "EXTRA_HYPERPARAMETERS": extra}
+    configured = read_configuration(path).hyperparameters
+    assert {name: configured[name] for name in best} == best
+    assert apply_to_config(path, best) == []

@@ -2,7 +2,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emotune.cli.constants import CONSTANTS, EXTRA, constants_of, hyperparameters_of
+from emotune.cli.constants import (
+    CONSTANTS,
+    EXTRA,
+    constants_of,
+    hyperparameters_of,
+    in_words_of_constants,
+    storable,
+)
 from emotune.errors import InputError
 
 CURRENT = {constant.name: constant.example for constant in CONSTANTS}
@@ -27,14 +34,17 @@ def winners(draw):
             float: st.floats(0.0, 0.99, exclude_min=True),
             str: st.sampled_from(["a", "b b", "'\"\n"]),
         }[type(item)]
+        # A space of the user's own may mean another kind of value by the name.
+        values |= st.sampled_from([0, 1, 7.5, -1, "", "before", True])
         if constant.counted_by:
             names = [f"{constant.hyperparameter}_{i}" for i in range(counts[constant.counted_by])]
         else:
             names = [constant.hyperparameter]
         winner.update({name: draw(values) for name in names if draw(st.booleans())})
-    winner.update({name: counts[name] for name in COUNTS if draw(st.booleans())})
+    odd = st.sampled_from([-1, "few", True, 10**9])
+    winner.update({name: draw(st.just(counts[name]) | odd) for name in COUNTS if draw(st.booleans())})
     if draw(st.booleans()):
-        winner["use_lstm"] = draw(st.booleans())
+        winner["use_lstm"] = draw(st.booleans() | st.sampled_from(["no", 1]))
     extra = st.dictionaries(st.sampled_from(["activation", "x_0", "cnn_filters_9"]), st.booleans() | st.text())
     return winner | draw(extra)
 
@@ -106,19 +116,68 @@ def test_an_extra_one_that_a_constant_now_covers_is_dropped():
 
 
 @pytest.mark.parametrize(
-    ("best", "message"),
+    "best",
     [
-        ({"learning_rate": "fast"}, "`LEARNING_RATE` must be a number above 0. Received: 'fast' from best.json"),
-        ({"batch_size": 32.5}, "`BATCH_SIZE` must be a whole number from 1"),
-        ({"cnn_blocks": 1, "cnn_filters_0": None}, "`CNN_FILTERS` must be a list"),
-        ({"cnn_blocks": -1}, "`cnn_blocks` must be a whole number from 0 to 100. Received: -1 from best.json"),
-        ({"cnn_blocks": 10**9}, "`cnn_blocks` must be a whole number from 0 to 100"),
-        ({"dense_layers": True}, "`dense_layers` must be a whole number from 0 to 100"),
-        ({"own": float("nan")}, "`EXTRA_HYPERPARAMETERS` must be a dict"),
-        ({"own": {"a": 1}}, "`EXTRA_HYPERPARAMETERS` must be a dict"),
-        ({"use_lstm": True, "lstm_units": 0}, "`use_lstm` does not go with the others. Received: True from best.json"),
+        {"batch_norm": "before"},
+        {"dense_layers": 1, "dense_units_0": "wide"},
+        {"input_dropout": 1},
+        {"batch_size": 32.5},
+        {"learning_rate": "fast"},
+        {"cnn_blocks": -1},
+        {"cnn_blocks": 10**9},
+        {"dense_layers": True},
+        {"use_lstm": "no"},
+        {"lstm_units": 0},
+        {"l2": 10**400},
     ],
 )
-def test_a_winner_that_fits_no_constant_is_refused(best, message):
-    with pytest.raises(InputError, match=message):
+def test_a_value_that_its_constant_cannot_hold_overrides_it_from_the_extra_ones(best):
+    changed = _constants(best)
+    own = {name: value for name, value in best.items() if name != "dense_layers" or value is True}
+    assert changed[EXTRA] == {**CURRENT[EXTRA], **own}
+    assert {name for name, value in changed.items() if value != CURRENT[name]} == {EXTRA}
+    back = hyperparameters_of({**CURRENT, **changed})
+    assert {name: back[name] for name in best} == best
+    # The next winner that says nothing about it leaves it there; one that fits the constant takes it out.
+    assert _constants({"learning_rate": 0.5} if "learning_rate" not in best else {}, changed)[EXTRA] == changed[EXTRA]
+
+
+def test_a_value_that_fits_again_takes_the_extra_one_out():
+    changed = _constants({"batch_norm": False}, {EXTRA: {"batch_norm": "before"}})
+    assert (changed["BATCH_NORM"], changed[EXTRA]) == (False, {})
+
+
+def test_a_whole_number_where_any_number_goes_is_converted():
+    changed = _constants({"input_dropout": 0, "learning_rate": 1})
+    assert (changed["INPUT_DROPOUT"], changed["LEARNING_RATE"]) == (0.0, 1.0)
+    assert {type(changed[name]) for name in ("INPUT_DROPOUT", "LEARNING_RATE")} == {float}
+    assert changed[EXTRA] == CURRENT[EXTRA]
+
+
+def test_an_lstm_that_a_winner_has_without_units_of_its_own_keeps_the_switch():
+    back = hyperparameters_of({**CURRENT, **_constants({"use_lstm": True, "lstm_units": 0})})
+    assert (back["use_lstm"], back["lstm_units"]) == (True, 0)
+
+
+@pytest.mark.parametrize("best", [{"own": float("nan")}, {"own": {"a": 1}}, {"cnn_blocks": 1, "cnn_filters_0": None}])
+def test_what_no_file_can_hold_is_refused(best):
+    with pytest.raises(InputError, match="`EXTRA_HYPERPARAMETERS` must be a dict"):
         _constants(best)
+    assert storable({"batch_size": 8, **best}) == {
+        "batch_size": 8, **{name: value for name, value in best.items() if type(value) is int}
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("Hyperparameter `vector_entry` must be one of 'windows'.", "`VECTOR_ENTRY` must be one of 'windows'."),
+        ("Hyperparameter `dense_units_1` must be a number.", "`DENSE_UNITS[1]` must be a number."),
+        ("Hyperparameter `cnn_blocks` must be less.", "`len(CNN_FILTERS)` must be less."),
+        ("asks for hyperparameter `use_lstm`, which", "asks for `LSTM_UNITS`, which"),
+        ("asks for hyperparameter `gate`, which", "asks for hyperparameter `gate`, which"),
+        ("Hyperparameter `activation` must", "`EXTRA_HYPERPARAMETERS['activation']` must"),
+    ],
+)
+def test_messages_name_the_constants(message, words):
+    assert in_words_of_constants(message, CURRENT) == words

@@ -16,6 +16,7 @@ from emotune.data.sources import KINDS, dataset_of_recordings, load_dataset
 from emotune.errors import InputError
 from emotune.features.settings import FeatureSettings
 from emotune.features.store import stored_features
+from emotune.features.vector import compute_vectors
 from emotune.recordings.channels import CHANNELS
 from emotune.recordings.manifest import Manifest
 from emotune.recordings.recording import Recording
@@ -116,6 +117,20 @@ def test_the_fingerprint_changes_with_values_labels_and_groups_and_is_the_same_a
     assert len(set(prints)) == 5
     assert dataset_of_recordings(Cap(lengths), SETTINGS).fingerprint == prints[0]
     assert dataset_of_recordings(Cap(lengths), SETTINGS, n_steps=2).fingerprint not in prints
+
+
+def test_the_fingerprint_does_not_follow_the_last_bit_of_another_machine(monkeypatch, tmp_path):
+    cap = Cap([[3, 2, 2], [4, 1, 1]])
+    here = dataset_of_recordings(cap, SETTINGS)
+
+    def elsewhere(windows, rate_hz, layout):
+        return np.nextafter(compute_vectors(windows, rate_hz, layout), np.float32(np.inf))
+
+    monkeypatch.setattr("emotune.features.extraction.compute_vectors", elsewhere)
+    monkeypatch.setenv("EMOTUNE_CACHE", str(tmp_path / "of another machine"))
+    there = dataset_of_recordings(cap, SETTINGS)
+    assert (there.inputs != here.inputs).all()
+    assert there.fingerprint == here.fingerprint
 
 
 def test_progress_is_told():

@@ -45,8 +45,8 @@ def test_few_tested_people_are_a_note(six):
     finding = named(audit(six, split_dataset(six, seed=0)), "few-people")[0]
     assert finding.severity == "note"
     assert str(finding) == (
-        "Expected at least 6 people in the test part, for an interval over people. Received: 1; the interval will be "
-        "undefined. Measure over several splits, or record more people."
+        "The test part has 1 person; an interval over people needs 6, so none will be given. Measure over several "
+        "splits, or record more people."
     )
 
 
@@ -297,6 +297,40 @@ def test_own_parts_of_one_person_are_held_to_the_rule_of_trials(make_dataset):
     assert names(audit(clean, split_dataset(clean, seed=0))) == {"one-person"}
     leaking = make_dataset(["P1"] * 6, [*trial[:5], "a"], [0, 1] * 3, parts=parts)
     assert names(audit(leaking, split_dataset(leaking, seed=0)), "error") == {"trial-in-two-parts"}
+
+
+def with_stimuli(dataset, stimulus):
+    return replace(dataset, groups={**dataset.groups, "stimulus": np.array(stimulus)})
+
+
+SIX_PARTS = ([0, 1, 2, 3, 4, 5], [6, 7], [8, 9, 10, 11])
+
+
+def test_stimuli_in_training_and_test_are_a_note_that_names_them(six):
+    # Both classes have seen each clip: recognising one gives no label.
+    dataset = with_stimuli(six, ["a", "b", "b", "a"] * 3)
+    findings = audit(dataset, by_hand(*SIX_PARTS))
+    (finding,) = named(findings, "same-stimuli")
+    assert finding.severity == "note"
+    assert str(finding) == (
+        "Training and test hold the same stimuli (a, b): the scores may in part be about the clips. Say so with the "
+        "score, or give parts of your own that hold stimuli apart."
+    )
+    assert "stimulus-is-label" not in names(findings)
+
+
+@pytest.mark.parametrize(("clips", "one_each"), [(["sad", "joy"] * 6, True), (["s1", "j1", "s2", "j2"] * 3, False)])
+def test_stimuli_with_one_label_each_say_so(six, clips, one_each):
+    findings = audit(with_stimuli(six, clips), by_hand(*SIX_PARTS))
+    (finding,) = named(findings, "same-stimuli")
+    assert "about the clips, as each has one label, which recognising it would give." in finding.message
+    assert ("stimulus-is-label" in names(findings, "note")) == one_each
+
+
+def test_stimuli_that_are_unknown_or_apart_are_no_finding(six):
+    apart = ["x1", "x2", "x3", "x4", "x5", "x6", "", "", "y1", "y2", "", ""]
+    for dataset in (six, with_stimuli(six, apart)):
+        assert not {"same-stimuli", "stimulus-is-label"} & names(audit(dataset, by_hand(*SIX_PARTS)))
 
 
 def test_own_parts_of_different_people_pass(six):

@@ -143,7 +143,7 @@ class TestKerasTunerSFiles:
         toy, trials, folder = study
         method = toy.open(6)
         with monkeypatch.context() as patch:
-            patch.setattr(keras_tuner, "_end", lambda oracle, handle, trial: None)
+            patch.setattr(keras_tuner, "end_trial", lambda oracle, handle, trial: None)
             toy.train(method, toy.next(method))
             method.close()
         assert json.loads((folder / "trial_4" / "trial.json").read_text())["status"] == "RUNNING"

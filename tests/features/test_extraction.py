@@ -53,9 +53,13 @@ def test_a_permuted_channel_order_gives_the_same_vectors(recording, order):
 def test_a_new_reference_of_the_recording_changes_nothing(recording):
     linked = recording(TEN_TWENTY)
     to_cz = replace(linked, samples_uv=linked.samples_uv - linked.samples_uv[17])
-    # Cz itself is flat then, and says so; its place is known all the same.
+    # Cz itself is flat then, says so, and is interpolated as if it had not been recorded.
     assert names_of(extract(to_cz, FOUR).findings) == ["flat-channel", "interpolated-channels"]
-    np.testing.assert_allclose(extract(to_cz, FOUR).values, extract(linked, FOUR).values, atol=1e-4)
+    without = [i for i in range(19) if i != 17]
+    left_out = replace(
+        linked, samples_uv=linked.samples_uv[without], channel_names=tuple(TEN_TWENTY[i] for i in without)
+    )
+    np.testing.assert_allclose(extract(to_cz, FOUR).values, extract(left_out, FOUR).values, atol=1e-4)
 
 
 @pytest.mark.parametrize("offset_uv", [1e3, 1e4])
@@ -109,15 +113,67 @@ def test_nan_never_passes_wherever_it_is(recording, value, channel, time):
         extract(replace(noise, samples_uv=samples), FOUR)
 
 
+def without_rows(recording, rows):
+    kept = [i for i in range(len(recording.channel_names)) if i not in rows]
+    names = tuple(recording.channel_names[i] for i in kept)
+    return replace(recording, samples_uv=recording.samples_uv[kept], channel_names=names)
+
+
 @pytest.mark.parametrize("reference", ["average", "none"])
-def test_a_flat_channel_is_finite_and_a_finding(recording, reference):
-    noise = recording()
-    samples = noise.samples_uv.copy()
-    samples[7] = 12.5
-    features = extract(replace(noise, samples_uv=samples), FeatureSettings(reference=reference))
-    assert np.isfinite(features.values).all()
+@pytest.mark.parametrize("names", [CHANNELS, (*TEN_TWENTY, "FT10")])
+def test_a_flat_channel_counts_as_not_recorded(recording, reference, names):
+    noise = recording(names)
+    noise.samples_uv[[7, 12]] = [[12.5], [0.0]]
+    chosen = FeatureSettings(reference=reference)
+    features, expected = extract(noise, chosen), extract(without_rows(noise, (7, 12)), chosen)
+    np.testing.assert_array_equal(features.values, expected.values)
+    assert features.interpolated == expected.interpolated
     flat = next(finding for finding in features.findings if finding.name == "flat-channel")
-    assert "T7" in flat.message
+    assert flat.severity == "warning"
+    assert flat.message == (
+        f"Expected a signal in every channel of noise0.edf. Received: a constant in {names[7]}, {names[12]}; flat, "
+        "taken as not recorded and interpolated."
+    )
+
+
+def test_a_flat_channel_that_is_not_used_is_no_matter(recording):
+    noise = recording((*CHANNELS, "ECG"))
+    noise.samples_uv[32] = 3.0
+    assert names_of(extract(noise, FOUR).findings) == ["dropped-channels"]
+
+
+def test_a_flat_channel_of_a_small_cap_is_refused_by_name(recording):
+    noise = recording(MUSE)
+    noise.samples_uv[1] = 3.0
+    with pytest.raises(InputError, match=r"noise0.edf: Expected a signal in every channel.*a constant in AF7\."):
+        extract(noise, FOUR)
+
+
+def test_a_flat_recording_of_a_set_keeps_the_layout(recording, set_of):
+    flat = recording(TEN_TWENTY, seed=1)
+    flat.samples_uv[:11] = 0
+    table = extract_all(set_of(recording(TEN_TWENTY), flat), FOUR)
+    assert table.layout == STANDARD
+    assert (table.interpolated["Fp1"], table.interpolated["AF3"]) == (1, 2)
+
+
+def test_windows_that_touch_a_break_are_left_out_with_a_note(recording):
+    noise = recording(seconds=21)  # windows at 0, 4, 8, 12, 16
+    broken = replace(noise, breaks_s=((4.0, 4.0), (9.0, 9.5), (17.0, 17.0)))
+    features = extract(broken, FOUR)
+    assert features.starts_s.tolist() == [0, 4, 12]
+    np.testing.assert_allclose(features.values, extract(noise, FOUR).values[[0, 1, 3]], atol=1e-5)
+    (finding,) = features.findings
+    assert (finding.name, finding.severity) == ("broken-windows", "note")
+    assert finding.message == (
+        "Expected windows without an interruption in noise0.edf. Received: 2 of 5 that touch a bad stretch or a break "
+        "of the recording; they are left out."
+    )
+
+
+def test_a_recording_of_broken_windows_alone_is_refused(recording):
+    with pytest.raises(InputError, match=r"in noise0.edf\. Received: 2 of 2 that touch a bad stretch"):
+        extract(recording(breaks_s=((1.0, 7.0),)), FOUR)
 
 
 def test_a_stretch_without_power_is_a_finding_with_its_channels(recording):
@@ -195,7 +251,7 @@ def test_of_findings_of_one_kind_three_are_shown(recording, set_of, n, last):
         noise.samples_uv[3] = 0
         flat.append(noise)
     findings = extract_all(set_of(*flat), FOUR).findings
-    assert names_of(findings) == ["flat-channel"] * min(n, 4)
+    assert names_of(findings) == ["flat-channel"] * min(n, 4) + ["interpolated-channels"]
     assert [f"noise{i}.edf" in findings[i].message for i in range(3)] == [True] * 3
     if last:
         assert findings[3].message == f"The check `flat-channel` found the like in {last}"
@@ -246,7 +302,7 @@ def test_the_fingerprint_follows_recordings_classes_and_settings(recording, set_
 
 def test_a_new_version_of_the_features_changes_the_fingerprint(recording, set_of, monkeypatch):
     before = fingerprint_of_features(set_of(recording()), FOUR)
-    monkeypatch.setattr("emotune.features.extraction.FEATURE_VERSION", 2)
+    monkeypatch.setattr("emotune.features.extraction.FEATURE_VERSION", 99)
     assert fingerprint_of_features(set_of(recording()), FOUR) != before
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emotune.errors import InputError
-from emotune.features.windows import split_windows
+from emotune.features.windows import split_windows, whole_windows
 
 
 def ramp(n_times: int, n_channels: int = 2) -> np.ndarray:
@@ -78,3 +78,27 @@ def test_a_window_of_less_than_a_sample_is_refused():
 def test_an_overlap_that_is_no_part_is_refused(overlap):
     with pytest.raises(InputError, match=r"`overlap` must be a part of a window.*Received: "):
         split_windows(ramp(512), 128.0, 1.0, overlap)
+
+
+@pytest.mark.parametrize(
+    ("break_s", "whole"),
+    [
+        ((4.0, 4.0), [1, 1, 1]),  # the interruption lies between the two windows
+        ((511.5 / 128, 511.5 / 128), [1, 1, 1]),  # as EEGLAB writes the same
+        ((511 / 128, 511 / 128), [0, 1, 1]),
+        ((513 / 128, 513 / 128), [1, 0, 1]),
+        ((4.0, 8.0), [1, 0, 1]),
+        ((3.999, 8.001), [1, 0, 0]),  # between two samples there is nothing to spoil
+        ((3.99, 8.001), [0, 0, 0]),
+        ((5.0, 5.1), [1, 0, 1]),
+        ((0.0, 12.0), [0, 0, 0]),
+    ],
+)
+def test_a_break_touches_windows_that_hold_its_samples_or_both_its_sides(break_s, whole):
+    starts_s = np.array([0.0, 4.0, 8.0])
+    assert whole_windows(starts_s, 512, 128.0, [break_s]).tolist() == [bool(w) for w in whole]
+
+
+def test_overlapping_windows_and_several_breaks():
+    starts_s = np.arange(5) * 2.0
+    assert whole_windows(starts_s, 512, 128.0, [(3.0, 3.0), (11.0, 11.5)]).tolist() == [False, False, True, True, False]

@@ -108,6 +108,30 @@ def test_every_optimizer_takes_its_rate_and_decay(name):
     assert not parts.optimizer(name, 0.02).weight_decay
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.parametrize("name", parts.OPTIMIZERS)
+def test_weight_decay_leaves_biases_and_scales_alone(name, tmp_path):
+    inputs = keras.Input((6, 3))
+    x = parts.convolution_block(inputs, filters=2, kernel_size=3, batch_norm=True)
+    x = parts.dense_block(parts.lstm(x, units=2), units=2)
+    model = keras.Model(inputs, x)
+    model.compile(optimizer=parts.optimizer(name, 0.1, weight_decay=0.5), loss="mse")
+    for variable in model.trainable_variables:
+        variable.assign(np.ones(variable.shape))
+    # Without a gradient, a step is the decay alone.
+    weights = model.trainable_variables
+    model.optimizer.apply([keras.ops.zeros(variable.shape) for variable in weights], weights)
+    after = {variable.path: float(np.asarray(variable).min()) for variable in model.trainable_variables}
+    decayed = {path.split("/")[-1] for path, value in after.items() if value < 1}
+    kept = {path.split("/")[-1] for path, value in after.items() if value == 1}
+    assert decayed == {"kernel", "recurrent_kernel"}
+    assert kept == {"bias", "gamma", "beta"}
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert type(loaded.optimizer) is type(model.optimizer)
+    assert loaded.optimizer.weight_decay == 0.5
+
+
 def test_an_unknown_optimizer_is_refused():
     with pytest.raises(InputError, match="one of adam, adamw, rmsprop. Received: 'sgd'"):
         parts.optimizer("sgd", 0.1)

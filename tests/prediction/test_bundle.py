@@ -4,6 +4,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -310,21 +311,60 @@ def test_a_network_of_not_a_numbers_is_refused(saved, model):
     assert Bundle.load(saved).provenance == {"data": "first"}
 
 
-def test_a_layer_that_forgets_its_weights_is_refused(tmp_path):
+def test_a_network_that_answers_otherwise_after_loading_is_refused(tmp_path, model, other_model):
+    class Forgetful:
+        def __call__(self, *args, **options):
+            return model(*args, **options)
+
+        def save(self, path):
+            other_model.save(path)
+
+    with pytest.raises(EmotuneError, match="answer as the trained one does. Received: other answers after loading"):
+        Bundle.save(tmp_path, **contents(model=Forgetful()))
+
+
+OWN_LAYER = """
+import keras
+
+{registered}
+class Scaled(keras.layers.Layer):
+    def call(self, inputs):
+        return 2.0 * inputs
+
+def model():
+    inputs = keras.Input((167,))
+    return keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(Scaled()(inputs)))
+"""
+
+
+@pytest.mark.parametrize("registered", ["", '@keras.saving.register_keras_serializable("own")'])
+def test_a_layer_that_only_this_program_knows_is_refused(saved, monkeypatch, registered):
     import keras
 
-    @keras.saving.register_keras_serializable("emotune_tests")
-    class Forgetful(keras.layers.Layer):
-        def build(self, _input_shape):
-            self.shift = np.random.default_rng().standard_normal(3).astype(np.float32)
+    own = ModuleType("emotune_user_hypermodel")
+    monkeypatch.setitem(sys.modules, own.__name__, own)
+    before = dict(keras.saving.get_custom_objects())
+    exec(OWN_LAYER.format(registered=registered), own.__dict__)
+    with keras.saving.custom_object_scope({"Scaled": own.Scaled}):
+        with pytest.raises(
+            InputError, match=r"Received: Scaled\. Build it of Keras's layers, and of functions of keras"
+        ):
+            Bundle.save(saved, **contents(model=own.model()))
+        assert keras.saving.get_registered_object("Scaled") is own.Scaled
+    # What was hidden while loading is back.
+    assert sys.modules[own.__name__] is own
+    assert ("own>Scaled" in keras.saving.get_custom_objects()) == bool(registered)
+    assert before.items() <= keras.saving.get_custom_objects().items()
+    keras.saving.get_custom_objects().pop("own>Scaled", None)
+    assert Bundle.load(saved).provenance == {"data": "first"}
 
-        def call(self, inputs):
-            return keras.ops.softmax(inputs + self.shift)
+
+def test_functions_of_keras_ops_load_anywhere(tmp_path):
+    import keras
 
     inputs = keras.Input((167,))
-    forgetful = keras.Model(inputs, Forgetful()(keras.layers.Dense(3)(inputs)))
-    with pytest.raises(EmotuneError, match="answer as the trained one does. Received: other answers after loading"):
-        Bundle.save(tmp_path, **contents(model=forgetful))
+    outputs = keras.layers.Dense(3, activation="softmax")(keras.ops.tanh(2.0 * inputs))
+    assert _answers(Bundle.save(tmp_path, **contents(model=keras.Model(inputs, outputs)))).shape == (3, 3)
 
 
 def test_code_in_a_network_is_not_run(saved, tmp_path):

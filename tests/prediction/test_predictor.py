@@ -120,7 +120,7 @@ def test_a_bundle_whose_bands_and_layout_disagree_does_not_predict(tmp_path, mod
 
 def test_a_model_of_a_table_does_not_take_recordings(tmp_path, model):
     bundle = Bundle.save(tmp_path, **contents(model=model, layout=None, features=None))
-    with pytest.raises(InputError, match="Expected a model that was trained on recordings.*table of unknown columns"):
+    with pytest.raises(InputError, match="Expected a model that was trained on recordings.*windows and reference"):
         predict_recording(bundle, noise())
 
 

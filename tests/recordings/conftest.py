@@ -79,14 +79,17 @@ def write_brainvision(path, names, samples_uv, rate_hz=RATE_HZ, *, points=None):
     return path
 
 
-def write_eeglab(path, names, samples_uv, rate_hz=RATE_HZ, *, trials=1):
-    """An EEGLAB .set with its samples in a .fdt."""
+def write_eeglab(path, names, samples_uv, rate_hz=RATE_HZ, *, trials=1, events=()):
+    """An EEGLAB .set with its samples in a .fdt; events are (type, latency, duration) in samples, from 1."""
     from scipy.io import savemat
 
     path = Path(path)
     data = path.with_suffix(".fdt")
     locations = np.zeros(len(names), dtype=[("labels", object), ("type", object)])
     locations["labels"], locations["type"] = names, "EEG"
+    noted = np.zeros(len(events), dtype=[("type", object), ("latency", object), ("duration", object)])
+    for i, event in enumerate(events):
+        noted[i] = event
     eeg = {
         "nbchan": len(names),
         "trials": trials,
@@ -95,7 +98,7 @@ def write_eeglab(path, names, samples_uv, rate_hz=RATE_HZ, *, trials=1):
         "xmin": 0.0,
         "data": data.name,
         "chanlocs": locations,
-        "event": np.array([]),
+        "event": noted if events else np.array([]),
         "epoch": np.array([]),
     }
     with path.open("wb") as file:

@@ -8,7 +8,7 @@ import pytest
 from emotune.errors import InputError
 from emotune.findings import refuse_errors
 from emotune.recordings.manifest import Manifest
-from emotune.recordings.quality import check_recording
+from emotune.recordings.quality import check_recording, constant_channels
 from emotune.recordings.reading import read_recording
 from emotune.recordings.recording import Recording
 
@@ -149,3 +149,16 @@ def test_no_samples_are_somebody_elses_error(n_times):
 def test_less_than_a_second_is_checked_as_a_whole(good):
     assert check_recording(recording_of(good[:, :50])) == []
     assert only_finding(good[:, :50] * 1e6).name == "units"
+
+
+def test_constant_channels_do_not_change_at_all(good):
+    good[0], good[2] = 5.0, np.repeat([0.0, 1.0], 640)
+    assert constant_channels(recording_of(good)).tolist() == [True, False, False, False]
+    assert not constant_channels(recording_of(good[:, :1])).any()
+    good[0, 3] = np.nan  # damage is no constant
+    assert not constant_channels(recording_of(good)).any()
+
+
+def test_samples_behind_the_last_whole_second_count(good):
+    good[1, -3] = np.inf
+    assert only_finding(good[:, :-1]).name == "not-finite"

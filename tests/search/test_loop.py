@@ -229,7 +229,7 @@ class TestTrials:
         method, watcher = Scripted(configurations), Watcher()
         result = bench.run(method, workers=2, observer=watcher)
         trials = result.trials
-        assert (result.own, result.interrupted) == (10, False)
+        assert len(watcher.ends) == 10
         assert [trial.number for trial in trials] == list(range(10))
         assert [trial.state for trial in trials] == (
             ["complete"] * 2 + ["failed"] * 3 + ["complete"] + ["failed"] * 3 + ["complete"]
@@ -301,9 +301,28 @@ class TestWorkers:
         n_lines = len(bench.log.read_text().splitlines())
         before = time.monotonic()
         result = bench.run(method)
-        assert (result.own, result.interrupted, len(result.trials)) == (0, False, 2)
+        assert len(result.trials) == 2
         assert time.monotonic() - before < 0.5
         assert len(bench.log.read_text().splitlines()) == n_lines
+
+    @pytest.mark.parametrize(("n_workers", "n_trials", "expected"), [(3, 9, 3), (3, 2, 2), (2, 1, 1)])
+    def test_are_started_all_at_once_but_never_more_than_trials_are_left(
+        self, bench, monkeypatch, n_workers, n_trials, expected
+    ):
+        started, alive = [], []
+        start = WorkerPool.start
+
+        def note(pool):
+            started.append(any(worker.ready for worker in pool.workers))
+            worker = start(pool)
+            alive.append(len(pool.workers))
+            return worker
+
+        monkeypatch.setattr(WorkerPool, "start", note)
+        assert len(bench.run(Scripted([{}] * n_trials), workers=n_workers).trials) == n_trials
+        # None waited for another one to get ready.
+        assert started[:expected] == [False] * expected
+        assert max(alive) == expected
 
     @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts open files through /proc")
     def test_leave_no_open_file_behind(self, bench):
@@ -330,9 +349,13 @@ class TestWorkers:
 
     def test_are_let_go_when_the_search_is_stopped_and_their_trials_handed_back(self, bench):
         method = Scripted([{}, {}, {"learning_rate": 1e-3}, {"learning_rate": 1e-3}])
-        watcher = Watcher()
-        result = bench.run(method, workers=2, observer=watcher, is_stopped=lambda: len(watcher.ends) >= 1)
-        assert result.interrupted
+
+        def stop(trial):
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            bench.run(method, workers=2, observer=Watcher(on_end=stop))
+        assert len(method.told) == 1
         assert sorted([*method.told, *method.released]) == list(range(method.opened))
         assert none_alive()
 

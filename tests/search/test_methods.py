@@ -6,8 +6,9 @@ import warnings
 import pytest
 
 from emotune.errors import InputError
-from emotune.search.methods import METHODS, Nothing, StudySettings, keras_tuner, open_method, seed_of
-from emotune.search.methods.optuna import PRUNER_STARTUP_TRIALS
+from emotune.search.methods import METHODS, Nothing, StudySettings, keras_tuner_oracles, open_method, seed_of
+from emotune.search.methods.median import PRUNER_STARTUP_TRIALS
+from emotune.search.methods.study_name import check_study_name
 from emotune.search.space import Defaults
 from emotune.search.trials import Trial, best_of
 
@@ -46,7 +47,7 @@ class TestEveryMethod:
         assert len({repr(values) for values in values_of(trials)}) > 5
 
     def test_can_be_repeated(self, toy, tmp_path, monkeypatch):
-        monkeypatch.setattr(keras_tuner, "N_INITIAL_POINTS", 3)  # the Gaussian process has its say
+        monkeypatch.setattr(keras_tuner_oracles, "N_INITIAL_POINTS", 3)  # the Gaussian process has its say
         first = values_of(toy.search(5))
         toy.folder = tmp_path / "again"
         assert values_of(toy.search(5)) == first
@@ -304,6 +305,32 @@ class TestTheTable:
         ):
             open_method("keras-tuner", settings)
         assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize(
+        ("name", "why"),
+        [
+            ("", "must be letters, digits, .* Received: ''. Give another one by --study NAME"),
+            ("a b", "must be letters, digits"),
+            ("../up", "must be letters, digits"),
+            (".hidden", "must be letters, digits"),
+            ("über", "must be letters, digits"),
+            ("line\n", "must be letters, digits"),
+            ("data", "must be none of confirmations, data, .* Received: 'data'. Give another one by --study NAME"),
+            ("Logs", "must be none of"),
+            ("owners.", "must be none of"),
+            ("optuna.lock", "must be none of"),
+        ],
+    )
+    def test_a_name_that_cannot_be_a_study_s_is_refused_before_anything_is_written(self, tmp_path, method, name, why):
+        algorithm = METHODS[method].algorithms[0]
+        with pytest.raises(InputError, match=why):
+            open_method(method, StudySettings(name, tmp_path, algorithm, True, {}, 0, 5, 3))
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("name", ["a", "7", "Data-2", "emotion_recognition.v1", "optuna"])
+    def test_other_names_are_taken(self, name):
+        check_study_name(name)
 
     def test_the_defaults_are_those_of_the_guide(self):
         assert METHODS["optuna"].algorithms[0] == "tpe"

@@ -9,7 +9,8 @@ import textwrap
 import pytest
 
 from emotune.errors import InputError
-from emotune.search.presence import Presence, Slots, n_cores, only_owner
+from emotune.search import presence
+from emotune.search.presence import Presence, Slots, default_workers, n_cores, only_owner
 
 
 @pytest.fixture
@@ -39,7 +40,62 @@ def test_the_cores_are_those_that_this_process_may_use():
     assert 1 <= n_cores() <= (os.cpu_count() or 1)
 
 
+class TestTheQuotaOfAContainer:
+    @pytest.fixture(autouse=True)
+    def eight_cores(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(presence, "_CGROUPS", tmp_path)
+        monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
+
+    @pytest.mark.parametrize(
+        ("content", "expected"),
+        [
+            ("max 100000\n", 8),
+            ("150000 100000\n", 2),
+            ("400000 100000\n", 4),
+            ("5000 100000\n", 1),
+            ("6400000 100000\n", 8),
+            ("garbage", 8),
+            ("100 0", 8),
+        ],
+    )
+    def test_of_version_2_limits_the_cores(self, tmp_path, content, expected):
+        (tmp_path / "cpu.max").write_text(content)
+        assert n_cores() == expected
+
+    @pytest.mark.parametrize(("quota", "expected"), [("-1\n", 8), ("250000\n", 3), ("1000\n", 1)])
+    def test_of_version_1_limits_the_cores(self, tmp_path, quota, expected):
+        (tmp_path / "cpu").mkdir()
+        (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text(quota)
+        (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
+        assert n_cores() == expected
+
+    def test_is_none_where_there_are_no_control_groups(self):
+        assert n_cores() == 8
+
+    @pytest.mark.parametrize(("free_gb", "expected"), [(0.1, 1), (0.9, 1), (2.5, 3), (100, 8)])
+    def test_workers_are_no_more_than_memory_is_free_for(self, monkeypatch, free_gb, expected):
+        import psutil
+
+        class Memory:
+            available = int(free_gb * 1e9)
+
+        monkeypatch.setattr(psutil, "virtual_memory", Memory)
+        assert default_workers() == expected
+
+
 class TestPresence:
+    def test_a_file_that_cannot_be_deleted_is_no_error(self, tmp_path, monkeypatch):
+        def refuse(path, missing_ok=False):
+            raise PermissionError("in use by another process")
+
+        mine, other = Presence(tmp_path), Presence(tmp_path)
+        with monkeypatch.context() as patch:
+            patch.setattr("pathlib.Path.unlink", refuse)
+            other.close()
+            assert not mine.is_alive(other.name)
+        assert not mine.is_alive(other.name)
+        mine.close()
+
     def test_a_process_is_alive_to_itself_and_to_others(self, tmp_path, other_process):
         mine = Presence(tmp_path)
         _, theirs = other_process(f"""
@@ -129,6 +185,26 @@ class TestSlots:
         assert slots.take() is None
         for slot in (mine, *again):
             slot.release()
+
+    def test_machines_with_one_home_folder_have_their_own(self, tmp_path, monkeypatch):
+        mine = Slots(tmp_path, 1).take()
+        monkeypatch.setattr("socket.gethostname", lambda: "the/other one")
+        theirs = Slots(tmp_path, 1).take()
+        assert theirs is not None
+        assert Slots(tmp_path, 1).take() is None
+        mine.release()
+        theirs.release()
+
+    def test_a_folder_that_cannot_be_written_to_is_replaced_by_one_for_all_processes(self, tmp_path, monkeypatch):
+        (tmp_path / "file").touch()
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+        monkeypatch.setattr("getpass.getuser", lambda: "ada")
+        folder = tmp_path / "file" / "slots"
+        slot = Slots(folder, 1).take()
+        assert slot is not None
+        assert len(list((tmp_path / "temporary" / "emotune-ada" / "slots").iterdir())) == 1
+        assert Slots(folder, 1).take() is None
+        slot.release()
 
     def test_taking_and_giving_back_leaks_no_file(self, tmp_path):
         slots = Slots(tmp_path, 2)

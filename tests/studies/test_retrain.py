@@ -2,13 +2,23 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from emotune.evaluation.ledger import LEDGER, Ledger
 from emotune.evaluation.metrics import metric_named
+from emotune.evaluation.splits import Split
 from emotune.search.hypermodel import load_hypermodel
 from emotune.search.space import Defaults, Replay
-from emotune.studies.retrain import evaluate, sentence, train_configuration
+from emotune.studies.retrain import (
+    evaluate,
+    measured_on,
+    names_in_short,
+    same_people,
+    seen_by_search,
+    sentence,
+    train_configuration,
+)
 
 METRIC = metric_named("balanced_accuracy")
 SMALL = """
@@ -52,6 +62,7 @@ def test_what_the_evaluation_holds(measured, prepared, tmp_path):
     assert content["n_windows"] == content["default"]["n"] == len(prepared.split.test)
     assert content["default"]["majority"]["balanced_accuracy"] == pytest.approx(0.5)
     assert not content["same_configuration"]
+    assert content["chosen_with"] == []
     # Two well separated classes: anything near chance would be a bug.
     assert content["default"]["balanced_accuracy"] > 0.6
 
@@ -69,12 +80,97 @@ def test_the_same_seed_trains_the_same_network(hypermodel, prepared):
     assert first.fit.losses == second.fit.losses
 
 
+def on(protocol, train, validation, test, trials=(), chosen_with=()):
+    return {
+        "split": {
+            "protocol": protocol,
+            "people": {"train": train, "validation": validation, "test": test},
+            "trials": {"train": [], "validation": [], "test": list(trials)},
+        },
+        "chosen_with": list(chosen_with),
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (on("subject", ["A"], ["B"], ["C", "D"]), "2 people never seen"),
+        (on("subject", ["A"], ["A"], ["B"]), "1 person never seen"),
+        (
+            on("subject", ["A"], ["B"], ["C", "D"], chosen_with=["D"]),
+            "2 people, 1 of them seen by the search that chose this configuration",
+        ),
+        (on("trial", ["A"], ["A"], ["A"], "xyz"), "3 trials never seen, of a person who was trained on"),
+        (on("trial", ["A", "B"], ["A"], ["A", "B"], "x"), "1 trial never seen, of people who were trained on"),
+        (on("trial", [], [], [], "xy"), "2 trials never seen, of people who are not known"),
+        (
+            on("trial", ["A"], ["A"], ["A"], "xyz", chosen_with="xy"),
+            "3 trials, of a person who was trained on, 2 of them seen by the search that chose this configuration",
+        ),
+        (on("own parts", ["A"], ["B"], ["C"]), "your own test part, 1 person never seen"),
+        (
+            on("own parts", ["A"], ["B"], ["B", "C"]),
+            "your own test part, 1 of its 2 people trained or validated on",
+        ),
+        (on("own parts", [], [], []), "your own test part, of people who are not known"),
+    ],
+)
+def test_what_was_measured_on_claims_no_more_than_the_protocol_holds(content, words):
+    assert measured_on(content) == words
+    comma = "," if "," in words else ""
+    assert sentence(evaluation(0.1, 0.02, 0.18) | content).startswith(f"On {words}{comma} the configured network is")
+
+
+def test_an_evaluation_of_before_the_watermark_can_be_worded():
+    content = on("subject", ["A"], ["B"], ["C"])
+    del content["chosen_with"], content["split"]["trials"]
+    assert measured_on(content) == "1 person never seen"
+
+
+def split_of(protocol, people, trials=None):
+    rows = np.arange(1, dtype=np.int64)
+    names = ("train", "validation", "test")
+    parts = [dict(zip(names, map(list, groups), strict=True)) for groups in (people, trials or ("", "", ""))]
+    return Split(rows, rows, rows, protocol, 0, *parts)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "seen"),
+    [
+        (("subject", ("AB", "C", "DE")), ("subject", ("DE", "C", "AB")), ["A", "B"]),
+        (("subject", ("AB", "C", "DE")), ("subject", ("AB", "D", "CE")), ["C"]),
+        (("subject", ("AB", "C", "DE")), ("subject", ("BA", "C", "DE")), []),
+        (("subject", ("AB", "C", "DE")), ("subject", ("X", "Y", "Z")), []),
+        (("trial", ("A", "A", "A"), ("pq", "r", "st")), ("trial", ("A", "A", "A"), ("st", "p", "qr")), ["q", "r"]),
+        # A search over people who include this one has seen all of the trials.
+        (("subject", ("AB", "C", "D")), ("trial", ("A", "A", "A"), ("p", "q", "rs")), ["r", "s"]),
+        (("subject", ("B", "C", "D")), ("trial", ("A", "A", "A"), ("p", "q", "rs")), []),
+        (("trial", ("A", "A", "A"), ("p", "q", "r")), ("subject", ("B", "C", "AD")), ["A"]),
+    ],
+)
+def test_who_of_the_test_part_a_search_has_seen(theirs, ours, seen):
+    assert seen_by_search(split_of(*theirs).to_dict(), split_of(*ours)) == seen
+
+
+def test_people_are_the_same_by_name():
+    split = split_of("subject", ("A", "B", "C"))
+    assert same_people(split_of("subject", ("X", "Y", "A")).to_dict(), split)
+    assert not same_people(split_of("subject", ("X", "Y", "Z")).to_dict(), split)
+    assert not same_people(split_of("own parts", ("", "", "")).to_dict(), split)
+
+
+def test_many_names_are_cut_short():
+    assert names_in_short(["A", "B"]) == "A, B"
+    assert names_in_short(list("ABCDEFGHIJKLM")) == "A, B, C, D, E, F, G, H, I, J and 3 more"
+
+
 def evaluation(difference, low, high, p_value=0.04, same=False, maximise=True):
     interval = {"low": low, "high": high}
     return {
         "metric": "balanced_accuracy",
         "maximise": maximise,
         "same_configuration": same,
+        **on("subject", ["A"], ["B"], ["C", "D", "E"]),
         "configured_minus_default": {
             "mean_difference": difference, "interval": interval, "p_value": p_value, "n": 8
         },

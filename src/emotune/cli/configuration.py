@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from emotune.cli.constants import CONSTANTS, checked, constants_of, hyperparameters_of
+from emotune.cli.constants import CONSTANTS, checked, constants_of, hyperparameters_of, storable
 from emotune.errors import InputError
 from emotune.imports import FreshSourceLoader
 
@@ -135,7 +135,7 @@ class Configuration:
         """The same settings with a whole configuration of the network, such as a search's winner.
 
         Raises:
-            InputError: if a value is not of its constant's type.
+            InputError: if a value is no number, text or boolean that a file can hold.
         """
         new = constants_of(hyperparameters, self.values, where=source)
         return self.overridden(new, source=source)
@@ -186,15 +186,14 @@ def not_applied(
 ) -> list[tuple[str, Any, Any]]:
     """Where a search's winner differs from the configuration: (constant, configured value, winner's value).
 
+    Values that no configuration file can hold are left out.
+
     Args:
         configuration: the settings of the run.
         best: the winner's hyperparameters by name.
         where: names the source of `best` in messages.
-
-    Raises:
-        InputError: if a value of `best` is not of its constant's type.
     """
-    wanted = constants_of(best, configuration.values, where=where)
+    wanted = constants_of(storable(best), configuration.values, where=where)
     return [
         (constant.name, configuration.values[constant.name], wanted[constant.name])
         for constant in CONSTANTS

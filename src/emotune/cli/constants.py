@@ -3,11 +3,15 @@
 The table at the end is the only place that pairs constants with hyperparameters; it is read in both
 directions: `hyperparameters_of` for the retrain, `constants_of` for the winner of a search. A list stands for
 one hyperparameter a layer (`CNN_FILTERS` for `cnn_filters_0`, `cnn_filters_1`, …), its length for their count.
+
+A space of the user's own may mean another kind of value by the same name (`batch_norm` as a text): such a value
+has its place in `EXTRA_HYPERPARAMETERS`, and there it goes before the constant.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -15,7 +19,16 @@ from typing import Any
 
 from emotune.errors import InputError
 
-__all__ = ["CONSTANTS", "EXTRA", "Constant", "checked", "constants_of", "hyperparameters_of"]
+__all__ = [
+    "CONSTANTS",
+    "EXTRA",
+    "Constant",
+    "checked",
+    "constants_of",
+    "hyperparameters_of",
+    "in_words_of_constants",
+    "storable",
+]
 
 EXTRA = "EXTRA_HYPERPARAMETERS"
 
@@ -72,7 +85,7 @@ def hyperparameters_of(values: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         InputError: if a list has no value for the layers that it describes, or `EXTRA_HYPERPARAMETERS` repeats a
-            name that a constant stands for.
+            name with a value that its constant could hold.
     """
     result: dict[str, Any] = {}
     for constant in _TUNED:
@@ -92,10 +105,10 @@ def hyperparameters_of(values: Mapping[str, Any]) -> dict[str, Any]:
                 result[constant.hyperparameter] = value
         else:
             result[constant.hyperparameter] = value
-    twice = sorted(set(result) & set(values[EXTRA]))
+    twice = sorted(name for name in set(result) & set(values[EXTRA]) if _fits(name, values[EXTRA][name]))
     if twice:
         raise InputError(
-            f"`{EXTRA}` must hold only hyperparameters that no other constant stands for. "
+            f"`{EXTRA}` must hold only hyperparameters that no other constant can hold. "
             f"Received: {', '.join(twice)}. Remove them there, and edit their own constants."
         )
     return {**result, **values[EXTRA]}
@@ -105,7 +118,8 @@ def constants_of(hyperparameters: Mapping[str, Any], current: Mapping[str, Any],
     """A configuration's hyperparameters -> the constants that stand for them.
 
     What the hyperparameters do not name (a rate of a layer that was not there) keeps its current value, and
-    what no constant stands for goes to `EXTRA_HYPERPARAMETERS`: `hyperparameters_of` gives back each of them.
+    what no constant stands for, or what its constant cannot hold, goes to `EXTRA_HYPERPARAMETERS`:
+    `hyperparameters_of` gives back each of them.
 
     Args:
         hyperparameters: name -> plain value, such as a search's winner.
@@ -113,19 +127,20 @@ def constants_of(hyperparameters: Mapping[str, Any], current: Mapping[str, Any],
         where: names the source of the hyperparameters in messages.
 
     Raises:
-        InputError: if a value is not of its constant's type.
+        InputError: if a value is no number, text or boolean that a file can hold.
     """
-    left = dict(hyperparameters)
+    fitting = {name: value for name, value in hyperparameters.items() if _fits(name, value)}
+    left = dict(fitting)
     result: dict[str, Any] = {}
     for constant in _TUNED:
         name, now = constant.hyperparameter, current[constant.name]
         if constant.counted_by:
-            n_layers = _n_layers(hyperparameters, constant, len(current[constant.follows or constant.name]), where)
+            n_layers = _n_layers(fitting, constant, len(current[constant.follows or constant.name]))
             before = [_of_layer(now or constant.example, i) for i in range(n_layers)]
             value: Any = [left.pop(f"{name}_{i}", before[i]) for i in range(n_layers)]
             if constant.follows and now and value == before:
                 value = now  # the user's own way to say the same
-        elif constant.switched_by and not hyperparameters.get(constant.switched_by, name in left or now > 0):
+        elif constant.switched_by and not fitting.get(constant.switched_by, name in left or now > 0):
             value = 0
         else:
             value = left.pop(name, (now or constant.example) if constant.switched_by else now)
@@ -134,34 +149,87 @@ def constants_of(hyperparameters: Mapping[str, Any], current: Mapping[str, Any],
         left.pop(constant.counted_by, None)
         left.pop(constant.switched_by, None)
     named = hyperparameters_of({**result, EXTRA: {}})
-    kept = {name: value for name, value in current[EXTRA].items() if name not in named}
+    left |= {name: value for name, value in hyperparameters.items() if name not in fitting}
+    kept = {
+        name: value
+        for name, value in current[EXTRA].items()
+        if name in left or (name not in hyperparameters and not (name in named and _fits(name, value)))
+    }
     result[EXTRA] = checked(_BY_NAME[EXTRA], {**kept, **left}, where=where)
-    back = hyperparameters_of(result)
-    lost = [name for name, value in hyperparameters.items() if name not in back or back[name] != value]
-    if lost:
-        raise InputError(
-            f"Hyperparameter `{lost[0]}` does not go with the others. Received: {hyperparameters[lost[0]]!r} from "
-            f"{where}. Search again, or mend it there."
-        )
     return result
+
+
+def storable(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Those with values that a configuration file can hold: numbers, texts and booleans, but no NaN."""
+    return {name: value for name, value in hyperparameters.items() if _accepts(_BY_NAME[EXTRA].check, {name: value})}
+
+
+def in_words_of_constants(message: str, values: Mapping[str, Any]) -> str:
+    """A message about hyperparameters, with the constants of src/config.py that stand for them.
+
+    Args:
+        message: names hyperparameters in backticks.
+        values: constant name -> checked value.
+    """
+
+    def constant_for(match: re.Match[str]) -> str:
+        name = match[1]
+        if name in values[EXTRA]:
+            return f"`{EXTRA}[{name!r}]`"
+        constant, layer = _constant_for(name)
+        if constant is None:
+            return match[0]
+        if name == constant.counted_by:
+            return f"`len({constant.name})`"
+        return f"`{constant.name}`" if layer is None else f"`{constant.name}[{layer}]`"
+
+    return re.sub(r"(?:[Hh]yperparameter )?`([a-z]\w*)`", constant_for, message)
+
+
+def _constant_for(name: str) -> tuple[Constant | None, int | None]:
+    """The constant that stands for a hyperparameter, and for which layer of it."""
+    stem, _, layer = name.rpartition("_")
+    for constant in _TUNED:
+        if constant.counted_by:
+            if name == constant.counted_by:
+                return constant, None
+            if stem == constant.hyperparameter and layer.isdecimal():
+                return constant, int(layer)
+        elif name in (constant.hyperparameter, constant.switched_by):
+            return constant, None
+    return None, None
+
+
+def _fits(name: str, value: Any) -> bool:
+    """Whether the constant of a hyperparameter can say this value; True for names without a constant."""
+    constant, layer = _constant_for(name)
+    if constant is None:
+        return True
+    if name == constant.counted_by:
+        return type(value) is int and 0 <= value <= _MOST_LAYERS
+    if name == constant.switched_by:
+        return type(value) is bool
+    # A switched number of 0 says off, which is another hyperparameter.
+    return _accepts(constant.check, value if layer is None else [value]) and not (constant.switched_by and not value)
+
+
+def _accepts(check: Callable[[Any], Any], value: Any) -> bool:
+    try:
+        return bool(check(value) == value)
+    except (TypeError, ValueError, OverflowError):
+        return False
 
 
 def _of_layer(values: Sequence[Any], layer: int) -> Any:
     return values[min(layer, len(values) - 1)]
 
 
-def _n_layers(hyperparameters: Mapping[str, Any], constant: Constant, n_now: int, where: str) -> int:
+def _n_layers(hyperparameters: Mapping[str, Any], constant: Constant, n_now: int) -> int:
     """How many layers the hyperparameters describe; as many as now where they say nothing about it."""
-    alike = [other.hyperparameter for other in _TUNED if other.counted_by == constant.counted_by]
     if constant.counted_by in hyperparameters:
-        count = hyperparameters[constant.counted_by]
-        if type(count) is not int or not 0 <= count <= _MOST_LAYERS:
-            raise InputError(
-                f"Hyperparameter `{constant.counted_by}` must be a whole number from 0 to {_MOST_LAYERS}. "
-                f"Received: {count!r} from {where}. Search again, or mend it there."
-            )
-        return count
+        return int(hyperparameters[constant.counted_by])
     # A user's own space may have a fixed number of layers, which nobody asks for by name.
+    alike = [other.hyperparameter for other in _TUNED if other.counted_by == constant.counted_by]
     n_named = 0
     while any(f"{name}_{n_named}" in hyperparameters for name in alike):
         n_named += 1

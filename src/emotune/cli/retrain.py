@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import tempfile
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from emotune.errors import InputError
 
 if TYPE_CHECKING:
     from emotune.cli.configuration import Configuration
+    from emotune.search.hypermodel import HyperModel
     from emotune.search.trials import Best
     from emotune.studies.preparation import Prepared
 
@@ -55,7 +57,6 @@ def _parser() -> ArgumentParser:
 
 def _retrain(arguments: Namespace) -> int:
     from emotune.cli.configuration import read_configuration
-    from emotune.search.trials import read_best
 
     configuration = read_configuration(arguments.root / "src" / "config.py").overridden(
         {
@@ -68,46 +69,109 @@ def _retrain(arguments: Namespace) -> int:
     )
     models = arguments.root / configuration.models_dir
     best_path = models / "best_hyperparameters.json"
-    best = read_best(best_path) if arguments.from_best or best_path.exists() else None
+    best = _found(best_path, arguments)
     if arguments.from_best and best is not None:
         configuration = configuration.with_hyperparameters(best.hyperparameters, source=best_path.name)
     if not arguments.quiet:
         from emotune.report.tables import print_table
 
         print_table(("setting", "value", "from"), configuration.rows())
-        if best is not None and not arguments.from_best:
-            _say_what_is_not_applied(configuration, best, best_path)
 
     from emotune.cli.tune import load
 
     prepared = load(configuration, arguments)
-    if arguments.from_best and best is not None:
+    chosen_with: list[str] = []
+    if best is not None and arguments.from_best:
         _same_data(best, prepared, best_path)
-    evaluation = _train_and_evaluate(arguments, configuration, models, prepared, best)
+    elif best is not None:
+        chosen_with = _seen_by_the_choice(configuration, best, prepared, arguments)
+        if not arguments.quiet:
+            _say_what_is_not_applied(configuration, best, prepared, best_path)
+    evaluation = _train_and_evaluate(arguments, configuration, models, prepared, best, chosen_with)
     _report(evaluation, models)
     return 0
 
 
-def _say_what_is_not_applied(configuration: Configuration, best: Best, path: Path) -> None:
+def _found(path: Path, arguments: Namespace) -> Best | None:
+    """The winner of a search; without --from-best there may be none, or a damaged file."""
+    from emotune.search.trials import read_best
+
+    if arguments.from_best:
+        return read_best(path)
+    try:
+        return read_best(path) if path.exists() else None
+    except InputError as error:
+        if not arguments.quiet:
+            print(f"note: {error} This run goes by src/config.py alone.")
+        return None
+
+
+def _seen_by_the_choice(
+    configuration: Configuration, best: Best, prepared: Prepared, arguments: Namespace
+) -> list[str]:
+    """Who of the test part the search that chose the configured network was trained or validated on; says so too."""
+    from emotune.cli.configuration import not_applied
+    from emotune.imports import import_quietly
+
+    changed = _changed(best, prepared)
+    if not changed or not_applied(configuration, best.hyperparameters):
+        return []
+    import_quietly("keras")
+    from emotune.studies.retrain import names_in_short, same_people, seen_by_search
+
+    theirs = best.metadata.get("split")
+    if not isinstance(theirs, dict):
+        print("note: the configuration is a search's, and the search does not say who was in which part.")
+        return []
+    if "data" in changed and not same_people(theirs, prepared.split):
+        if not arguments.quiet:
+            print(f"note: the configuration was chosen {_origin(best)}, not on {prepared.dataset.name}.")
+        return []
+    seen = seen_by_search(theirs, prepared.split)
+    if seen:
+        same = "" if "data" not in changed else " if the same names mean the same people"
+        print(
+            f"warning: the configuration was chosen {_origin(best)}, in which {names_in_short(seen)} trained or chose "
+            f"networks{same}. They are in the test part now, so its score flatters the configured network. "
+            "Keep the data and SEED that the search had, or search again."
+        )
+    return seen
+
+
+def _origin(best: Best) -> str:
+    return f"by the search {best.metadata.get('study', 'of another time')} on {best.metadata.get('data', 'other data')}"
+
+
+def _say_what_is_not_applied(configuration: Configuration, best: Best, prepared: Prepared, path: Path) -> None:
     from emotune.cli.configuration import not_applied, shown
 
-    score, default = best.metadata.get("best_score"), best.metadata.get("default_score")
-    if best.metadata.get("trial") == 0:
+    differing = not_applied(configuration, best.hyperparameters, where=path.name)
+    if not differing:
         return
-    for name, configured, found in not_applied(configuration, best.hyperparameters, where=path.name):
+    for name, configured, found in differing:
         print(f"not applied: {name} = {shown(found)} in {path.name}; src/config.py has {shown(configured)}")
-    if isinstance(score, float) and isinstance(default, float):
-        print(
-            f"The search found {score:.3f} against {default:.3f} of the default on its validation part. "
-            "`python run_hyperparameter_tuning.py --apply` writes it into src/config.py."
-        )
+    score, default = best.metadata.get("best_score"), best.metadata.get("default_score")
+    said = f"{path.name} is " + ("the default configuration, chosen " if best.metadata.get("trial") == 0 else "chosen ")
+    said += _origin(best)
+    if "data" in _changed(best, prepared):
+        said += f", which is not the data of this run ({prepared.dataset.name})"
+    if isinstance(score, int | float):
+        said += f": {score:.3f} on its validation part"
+        if isinstance(default, int | float) and best.metadata.get("trial") != 0:
+            said += f", against {default:.3f} of the default"
+    print(f"{said}. `python run_hyperparameter_tuning.py --apply` writes it into src/config.py.")
+
+
+def _changed(best: Best, prepared: Prepared) -> list[str]:
+    """What a search and this run do not share: `data`, `split`."""
+    theirs = best.metadata.get("fingerprints")
+    ours = {"data": prepared.dataset.fingerprint, "split": prepared.split.fingerprint}
+    return [name for name, value in ours.items() if isinstance(theirs, dict) and theirs.get(name, value) != value]
 
 
 def _same_data(best: Best, prepared: Prepared, path: Path) -> None:
     """Refuse a winner that was searched on other data or other parts: its test people may have been seen."""
-    theirs = best.metadata.get("fingerprints", {})
-    ours = {"data": prepared.dataset.fingerprint, "split": prepared.split.fingerprint}
-    changed = [name for name, value in ours.items() if name in theirs and theirs[name] != value]
+    changed = _changed(best, prepared)
     if changed:
         raise InputError(
             f"{path.name} comes from a search on another {' and '.join(changed)} "
@@ -117,77 +181,114 @@ def _same_data(best: Best, prepared: Prepared, path: Path) -> None:
 
 
 def _train_and_evaluate(
-    arguments: Namespace, configuration: Configuration, models: Path, prepared: Prepared, best: Best | None
+    arguments: Namespace,
+    configuration: Configuration,
+    models: Path,
+    prepared: Prepared,
+    best: Best | None,
+    chosen_with: Sequence[str],
 ) -> dict[str, Any]:
-    from emotune.cli.constants import EXTRA
+    """Train both networks; once they are known to be saved whole, open the test part and save for good."""
     from emotune.evaluation.ledger import Ledger
     from emotune.evaluation.metrics import metric_named
     from emotune.files import write_json
     from emotune.imports import import_quietly
 
     import_quietly("keras")
-    from emotune.models.backend import one_thread
+    from emotune.models.backend import prepare_backend
     from emotune.prediction.bundle import Bundle
     from emotune.search.hypermodel import load_hypermodel
     from emotune.search.space import Defaults, Replay
     from emotune.studies.retrain import evaluate, train_configuration
     from emotune.studies.tuning import provenance
 
-    one_thread()
+    prepare_backend()
     metric = metric_named(configuration.metric)
     hypermodel = load_hypermodel(arguments.root / "src" / "hyperparameter_tuner.py", prepared.problem)
+    strict = arguments.from_best and best is not None
+    values = best.hyperparameters if strict and best else configuration.hyperparameters
+    for note in _check_builds(hypermodel, configuration, values, strict=strict):
+        print(f"note: {note}")
     settings: dict[str, Any] = {
         "metric": metric,
         "epochs": configuration.epochs,
         "patience": configuration.patience,
         "seed": configuration.seed,
     }
-    strict = arguments.from_best and best is not None
-    replay = Replay(best.hyperparameters if strict and best else configuration.hyperparameters, strict=strict)
-    configured = train_configuration(hypermodel, replay, prepared, **settings)
-    unknown = [name for name in replay.unused if name in configuration.values[EXTRA]]
-    if unknown:
-        raise InputError(
-            f"`{EXTRA}` must hold names that the model asks for. Received: {', '.join(unknown)}. "
-            "Take them out of src/config.py, or declare them in src/hyperparameter_tuner.py."
-        )
-    for message in replay.outside.values():
-        print(f"note: outside the space, taken as it is. {message}")
     say = (lambda _line: None) if arguments.quiet else print
+    configured = train_configuration(hypermodel, Replay(values, strict=strict), prepared, **settings)
     say(f"Trained the configured network: {_training(configured)}.")
-    defaults = Defaults()
-    default = train_configuration(hypermodel, defaults, prepared, **settings)
+    default = train_configuration(hypermodel, Defaults(), prepared, **settings)
     say(f"Trained the default network: {_training(default)}.")
-    command = shlex.join(["python", "src/train_emotion_model.py", *arguments.given])
+    dataset, command = prepared.dataset, shlex.join(["python", "src/train_emotion_model.py", *arguments.given])
+    origin = provenance(configuration.seed, command)
+    content: dict[str, Any] = {
+        "model": configured.model,
+        "class_names": dataset.class_names,
+        "input_shape": prepared.problem.input_shape,
+        "scaler": prepared.scaler,
+        "layout": dataset.layout,
+        "features": configuration.feature_settings if "window_s" in dataset.provenance else None,
+        "hyperparameters": configured.hyperparameters,
+        "provenance": {
+            "data": dataset.name,
+            "features": dict(dataset.provenance),
+            "split": prepared.split.to_dict(),
+            **origin,
+        },
+        "findings": prepared.findings,
+    }
+    models.mkdir(parents=True, exist_ok=True)
+    # The test part is not opened for a network that cannot be saved.
+    with tempfile.TemporaryDirectory(prefix=".bundle-", dir=models) as beside:
+        Bundle.save(beside, **content)
     evaluation = evaluate(
         default,
         configured,
         prepared,
         metric=metric,
         ledger=Ledger(models),
-        provenance=provenance(configuration.seed, command),
+        provenance=origin,
+        chosen_with=chosen_with,
     )
     write_json(models / "evaluation.json", evaluation)
-    dataset = prepared.dataset
-    Bundle.save(
-        models / "bundle",
-        model=configured.model,
-        class_names=dataset.class_names,
-        input_shape=prepared.problem.input_shape,
-        scaler=prepared.scaler,
-        layout=dataset.layout,
-        features=configuration.feature_settings if "window_s" in dataset.provenance else None,
-        hyperparameters=configured.hyperparameters,
-        provenance={
-            "data": dataset.name,
-            "features": dict(dataset.provenance),
-            "split": prepared.split.to_dict(),
-            **provenance(configuration.seed, command),
-        },
-        findings=prepared.findings,
-        evaluation={name: evaluation[name] for name in ("metric", "n_people", "n_windows", "configured", "default")},
-    )
+    kept = ("metric", "n_people", "n_windows", "chosen_with", "configured", "default")
+    Bundle.save(models / "bundle", **content, evaluation={name: evaluation[name] for name in kept})
     return evaluation
+
+
+def _check_builds(
+    hypermodel: HyperModel, configuration: Configuration, values: Mapping[str, Any], *, strict: bool
+) -> list[str]:
+    """Build both networks once, before anything is trained; gives notes on values outside the space.
+
+    Raises:
+        InputError: if a value does not fit the space, or the model never asks for a name in the extra ones.
+    """
+    from emotune.cli.constants import EXTRA, in_words_of_constants
+    from emotune.search.hypermodel import build
+    from emotune.search.space import Defaults, Replay
+
+    build(hypermodel, Defaults())
+    if strict:
+        build(hypermodel, Replay(values))
+        return []
+    replay = Replay(values, strict=False)
+    try:
+        build(hypermodel, replay)
+    except InputError as error:
+        message = in_words_of_constants(str(error), configuration.values)
+        raise InputError(f"{message} Edit it in src/config.py.") from error
+    unknown = [name for name in replay.unused if name in configuration.values[EXTRA]]
+    if unknown:
+        raise InputError(
+            f"`{EXTRA}` must hold names that the model asks for. Received: {', '.join(unknown)}. "
+            "Take them out of src/config.py, or declare them in src/hyperparameter_tuner.py."
+        )
+    return [
+        f"outside the space, taken as it is. {in_words_of_constants(message, configuration.values)}"
+        for message in replay.outside.values()
+    ]
 
 
 def _training(trained: Any) -> str:
@@ -198,12 +299,13 @@ def _training(trained: Any) -> str:
 def _report(evaluation: Mapping[str, Any], models: Path) -> None:
     from emotune.cli.configuration import shown_path
     from emotune.report.tables import print_table
-    from emotune.studies.retrain import sentence
+    from emotune.studies.retrain import measured_on, names_in_short, sentence
 
-    n_people, protocol = evaluation["n_people"], evaluation["split"]["protocol"]
-    who = f"{n_people} people never seen" if protocol == "subject" else f"parts kept apart by {protocol}"
     majority = evaluation["configured"]["majority"]
-    print(f"\nMeasured on {who}, {evaluation['n_windows']} windows ({_times(evaluation['openings'])}):")
+    times = _times(evaluation["openings"])
+    print(f"\nMeasured on {measured_on(evaluation)}, {evaluation['n_windows']} windows ({times}):")
+    if evaluation["chosen_with"]:
+        print(f"Seen by the search that chose the configuration: {names_in_short(evaluation['chosen_with'])}.")
     rows = [
         (
             name,

@@ -31,7 +31,7 @@ class Dataset:
         class_names: name of each class.
         feature_names: name of each of the last axis' columns.
         name: what the user called the data.
-        fingerprint: changes with any value, target or group.
+        fingerprint: changes with any value, target or group; for recordings with what those are made of.
         layout: channels and bands of the columns; None for tables whose columns are not known.
         parts: the user's own parts as row numbers under `train`, `validation`, `test`; None to split by groups.
         findings: what the checks found on the way here.

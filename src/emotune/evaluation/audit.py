@@ -17,7 +17,7 @@ from emotune.data.dataset import Dataset
 from emotune.evaluation.grouping import class_counts, group_is_known, natural_order
 from emotune.evaluation.significance import MIN_PEOPLE
 from emotune.evaluation.splits import OWN_PARTS, Split
-from emotune.findings import Finding
+from emotune.findings import Finding, listed
 
 __all__ = ["CHECKS", "audit"]
 
@@ -29,6 +29,9 @@ HELD_APART: Mapping[str, tuple[str, ...]] = {
 }
 
 SINGULAR = {"subject": "person", "trial": "trial"}
+
+# So many names are shown in a message.
+_LISTED = 5
 
 
 def audit(dataset: Dataset, split: Split) -> list[Finding]:
@@ -48,7 +51,7 @@ def _rows(dataset: Dataset, split: Split) -> Iterator[Finding]:
         yield Finding(
             "empty-part",
             "error",
-            f"Expected rows of {dataset.name} in each part. Received: none in {_listed(empty)}.",
+            f"Expected rows of {dataset.name} in each part. Received: none in {listed(empty, _LISTED)}.",
             "Correct the parts.",
         )
     for first, second in combinations(split.parts, 2):
@@ -86,7 +89,7 @@ def _straddling(column: str, shared: Sequence[str], first: str, second: str) -> 
     return Finding(
         f"{group}-in-two-parts",
         "error",
-        f"Expected no {group} in both {first} and {second}. Received: {_listed(shared)}. {consequence[column]}",
+        f"Expected no {group} in both {first} and {second}. Received: {listed(shared, _LISTED)}. {consequence[column]}",
         f"Move each {group} into one part, or leave the parts out: they are then divided by person.",
     )
 
@@ -120,7 +123,7 @@ def _classes(dataset: Dataset, split: Split) -> Iterator[Finding]:
             "one-class",
             "error",
             f"Expected rows of at least 2 classes in {dataset.name}. Received: "
-            f"{_listed([dataset.class_names[index] for index in present]) or 'no rows'} alone.",
+            f"{listed([dataset.class_names[index] for index in present], _LISTED) or 'no rows'} alone.",
             "Add recordings of another class.",
         )
         return
@@ -129,7 +132,7 @@ def _classes(dataset: Dataset, split: Split) -> Iterator[Finding]:
         yield Finding(
             "class-without-rows",
             "warning",
-            f"Expected rows of each class in {dataset.name}. Received: none of {_listed(absent)}.",
+            f"Expected rows of each class in {dataset.name}. Received: none of {listed(absent, _LISTED)}.",
             "Add recordings of it, or leave it out of the classes: it can be neither learned nor measured.",
         )
     for part, rows in split.parts.items():
@@ -140,7 +143,7 @@ def _classes(dataset: Dataset, split: Split) -> Iterator[Finding]:
                 "class-missing",
                 "error" if training else "warning",
                 f"Expected rows of each class in {part}. Received: none of "
-                f"{_listed([dataset.class_names[index] for index in missing])}. "
+                f"{listed([dataset.class_names[index] for index in missing], _LISTED)}. "
                 + ("It could never be answered." if training else "The score says nothing about it."),
                 "Add people (or trials) of this class, or try another seed.",
             )
@@ -200,8 +203,8 @@ def _people(dataset: Dataset, split: Split) -> Iterator[Finding]:
         yield Finding(
             "few-people",
             "note",
-            f"Expected at least {MIN_PEOPLE} people in the test part, for an interval over people. "
-            f"Received: {n_tested}; the interval will be undefined.",
+            f"The test part has {n_tested} {'person' if n_tested == 1 else 'people'}; an interval over people needs "
+            f"{MIN_PEOPLE}, so none will be given.",
             "Measure over several splits, or record more people.",
         )
     if split.validation_protocol != split.protocol:
@@ -214,6 +217,31 @@ def _people(dataset: Dataset, split: Split) -> Iterator[Finding]:
         )
 
 
+def _stimuli(dataset: Dataset, split: Split) -> Iterator[Finding]:
+    shared = [name for name in _shared(dataset, split, "stimulus", "train", "test") if name]
+    if not shared:
+        return
+    known = dataset.groups["stimulus"] != ""
+    counts = class_counts(dataset.groups["stimulus"][known], dataset.targets[known])
+    one_label = all(np.count_nonzero(counts[name]) == 1 for name in shared)
+    yield Finding(
+        "same-stimuli",
+        "note",
+        f"Training and test hold the same stimuli ({listed(shared, _LISTED)}): the scores may in part be about the "
+        "clips" + (", as each has one label, which recognising it would give." if one_label else "."),
+        "Say so with the score, or give parts of your own that hold stimuli apart.",
+    )
+    labels = [int(row.argmax()) for row in counts.values() if np.count_nonzero(row) == 1]
+    if len(labels) == len(counts) == len(set(labels)):
+        yield Finding(
+            "stimulus-is-label",
+            "note",
+            "Each class has one stimulus: whatever tells the clips apart looks like emotion, and no split can show "
+            "the difference.",
+            "Record each class with several stimuli, or say so with the score.",
+        )
+
+
 # Cheap and fatal ones first: `refuse_errors` shows the first error.
 CHECKS: tuple[Callable[[Dataset, Split], Iterator[Finding]], ...] = (
     _rows,
@@ -222,6 +250,7 @@ CHECKS: tuple[Callable[[Dataset, Split], Iterator[Finding]], ...] = (
     _identical_rows,
     _person_is_label,
     _people,
+    _stimuli,
 )
 
 
@@ -237,10 +266,5 @@ def _shared(dataset: Dataset, split: Split, column: str, first: str, second: str
 
 def _owners(dataset: Dataset, rows: NDArray[np.int64]) -> str:
     if group_is_known(dataset, "subject"):
-        return _listed(natural_order(dataset.groups["subject"][rows]))
-    return "row " + _listed([str(row) for row in rows])
-
-
-def _listed(names: Sequence[str], most: int = 5) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+        return listed(natural_order(dataset.groups["subject"][rows]), _LISTED)
+    return "row " + listed([str(row) for row in rows], _LISTED)

@@ -25,24 +25,51 @@ class Ledger:
 
     folder: Path
 
-    def record(self, split: Split, *, data: str, why: str) -> int:
-        """Write down that the test part of `split` is opened now; how often it has been, this time included."""
+    def record(self, split: Split, *, data: str, why: str, data_fingerprint: str = "") -> int:
+        """Write down that the test part of `split` is opened now; how often it has been, this time included.
+
+        Args:
+            split: whose test part.
+            data: what the user called the data.
+            why: what for.
+            data_fingerprint: of the dataset; the same rows of other data are another test part.
+        """
         line = {
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
             "why": why,
             "data": data,
+            "data_fingerprint": data_fingerprint,
             "split": split.fingerprint,
             "process": os.getpid(),
         }
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / LEDGER).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        path = self.folder / LEDGER
+        # A line that broke off must not swallow this one.
+        before = path.read_bytes() if path.exists() else b""
+        broken = bool(before) and not before.endswith(b"\n")
+        with path.open("a", encoding="utf-8") as file:
+            file.write(("\n" if broken else "") + json.dumps(line, ensure_ascii=False) + "\n")
             file.flush()
             os.fsync(file.fileno())
-        return self.openings(split)
+        return self.openings(split, data_fingerprint=data_fingerprint)
 
-    def openings(self, split: Split) -> int:
-        """How often the test part of `split` was opened."""
+    def openings(self, split: Split, *, data_fingerprint: str = "") -> int:
+        """How often the test part of `split` was opened, of these data where their fingerprint is given.
+
+        What a line does not say counts as if it were the same, and a damaged line as an opening of this part:
+        a test part is never called fresher than it is known to be.
+        """
         path = self.folder / LEDGER
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        return sum(split.fingerprint in line for line in lines)
+        lines = path.read_bytes().splitlines() if path.exists() else []
+        wanted = {"split": split.fingerprint, "data_fingerprint": data_fingerprint}
+        return sum(_may_be(line, wanted) for line in lines if line.strip())
+
+
+def _may_be(line: bytes, wanted: dict[str, str]) -> bool:
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return True
+    if not isinstance(said, dict):
+        return True
+    return all(not value or said.get(name) in (value, "", None) for name, value in wanted.items())

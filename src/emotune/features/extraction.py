@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from emotune.errors import InputError
-from emotune.features.findings import merged_findings, montage_findings, power_findings
+from emotune.features.findings import break_findings, flat_findings, merged_findings, montage_findings, power_findings
 from emotune.features.layout import STANDARD, Layout
-from emotune.features.montage import fit_montage
+from emotune.features.montage import ChannelMap, fit_montage
 from emotune.features.settings import FeatureSettings
 from emotune.features.table import FeatureTable
 from emotune.features.vector import FEATURE_VERSION, compute_vectors, entropy_floor
-from emotune.features.windows import split_windows
+from emotune.features.windows import split_windows, whole_windows
 from emotune.files import fingerprint
-from emotune.findings import Finding, refuse_errors
-from emotune.recordings.quality import check_recording
+from emotune.findings import Finding, listed, refuse_errors
+from emotune.recordings.quality import check_recording, constant_channels
 from emotune.recordings.recording import Recording, RecordingSet
 
 __all__ = [
@@ -35,6 +35,10 @@ __all__ = [
 ]
 
 
+# So many channels are named in a message.
+_LISTED = 8
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RecordingFeatures:
     """The vectors of one recording.
@@ -43,7 +47,7 @@ class RecordingFeatures:
         values: `(n_windows, n_features)`, float32, finite.
         starts_s: start of each window in seconds, `(n_windows,)`.
         layout: names the columns of `values`.
-        interpolated: channels of the layout that the recording does not have.
+        interpolated: channels of the layout that the recording does not have, or only as a constant.
         findings: what the checks found; none of them is an error.
     """
 
@@ -57,15 +61,16 @@ class RecordingFeatures:
 def extract(recording: Recording, settings: FeatureSettings) -> RecordingFeatures:
     """Check a recording, map its channels onto a layout, cut windows and compute their vectors.
 
+    A channel with one value all the time counts as not recorded and is interpolated, also the electrode that a
+    recording was referenced to; windows that touch one of its breaks are left out.
+
     Raises:
-        InputError: if a check finds an error (NaN, nothing but flat channels ...), no channel is recognised,
-            the recording is shorter than one window, or its sampling rate is too low for the bands.
+        InputError: if a check finds an error (NaN, nothing but flat channels ...), no channel is recognised, one is
+            flat that the cap is too small to interpolate, the recording is shorter than one window, every window
+            touches a break, or the sampling rate is too low for the bands.
     """
-    place = _place(recording)
-    with _naming(place):
-        montage = fit_montage(
-            recording.channel_names, settings.bands_hz, channels=settings.channels, reference=settings.reference
-        )
+    place = recording.place
+    recording, montage, flat = _with_montage(recording, settings)
     # Only what enters the vector is judged: a loose ECG electrode is no reason to refuse a recording.
     used = np.flatnonzero(montage.matrix.any(axis=0))
     part = _channels(recording, used)
@@ -77,14 +82,50 @@ def extract(recording: Recording, settings: FeatureSettings) -> RecordingFeature
         mapped = montage.matrix[:, used] @ part.samples_uv
     with _naming(place):
         windows, starts_s = split_windows(mapped, rate_hz, settings.window_s, settings.overlap)
+        whole = whole_windows(starts_s, windows.shape[-1], rate_hz, part.breaks_s)
+        broken = break_findings(whole, place)
+        refuse_errors(broken)
+        if not whole.all():
+            windows, starts_s = windows[whole], starts_s[whole]
         values = compute_vectors(windows, rate_hz, montage.layout)
     floor = entropy_floor(windows.shape[-1], rate_hz, montage.layout)
     findings = [
+        *flat_findings(flat, place),
         *findings,
+        *broken,
         *montage_findings(montage, settings.channels, settings.reference),
         *power_findings(values, floor, montage, place),
     ]
     return RecordingFeatures(values, starts_s, montage.layout, montage.interpolated, tuple(findings))
+
+
+def _with_montage(recording: Recording, settings: FeatureSettings) -> tuple[Recording, ChannelMap, tuple[str, ...]]:
+    """The recording without constant channels, its montage, and which of the used ones are left out so.
+
+    After the average reference a constant would be minus the mean of the others, and pass for EEG.
+    """
+
+    def fit(part: Recording) -> ChannelMap:
+        return fit_montage(
+            part.channel_names, settings.bands_hz, channels=settings.channels, reference=settings.reference
+        )
+
+    with _naming(recording.place):
+        montage = fit(recording)
+        constant = constant_channels(recording)
+        used = montage.matrix.any(axis=0)
+        # Where nothing is left, the check of the samples says so.
+        if not (constant & used).any() or constant[used].all():
+            return recording, montage, ()
+        flat = tuple(recording.channel_names[i] for i in np.flatnonzero(constant & used))
+        changing = _channels(recording, np.flatnonzero(~constant))
+        without = fit(changing)
+        if without.layout != montage.layout:
+            raise InputError(
+                f"Expected a signal in every channel of a cap that is too small to interpolate one. Received: a "
+                f"constant in {listed(flat, _LISTED)}. Leave this recording out, or drop the channel from all of them."
+            )
+    return changing, without, flat
 
 
 @lru_cache(maxsize=1)
@@ -120,10 +161,10 @@ def extract_all(
         if parts and features.layout != parts[0].layout:
             raise InputError(
                 f"Expected recordings whose caps give one layout. Received: {_caption(parts[0].layout)} "
-                f"from {first}, {_caption(features.layout)} from {_place(recording)}. "
+                f"from {first}, {_caption(features.layout)} from {recording.place}. "
                 f"Train a model for each kind of cap."
             )
-        first = first or _place(recording)
+        first = first or recording.place
         parts.append(features)
         groups.append((recording.subject, recording.session, recording.trial, recording.stimulus))
         if on_recording is not None:
@@ -168,14 +209,6 @@ def fingerprint_of_features(recordings: RecordingSet, settings: FeatureSettings)
     )
 
 
-def _place(recording: Recording) -> str:
-    """What to call a recording in a message."""
-    if recording.source:
-        return recording.source
-    known = {"subject": recording.subject, "session": recording.session, "trial": recording.trial}
-    return ", ".join(f"{name} {value}" for name, value in known.items() if value) or "the recording"
-
-
 @contextlib.contextmanager
 def _naming(place: str) -> Iterator[None]:
     """Say in an error which recording it is about."""
@@ -197,7 +230,7 @@ def _label(recording: Recording, class_names: tuple[str, ...]) -> int:
     if recording.label is None or not 0 <= recording.label < len(class_names):
         received = "no label" if recording.label is None else f"label {recording.label}"
         raise InputError(
-            f"{_place(recording)}: expected a label from 0 to {len(class_names) - 1} "
+            f"{recording.place}: expected a label from 0 to {len(class_names) - 1} "
             f"({', '.join(class_names)}). Received: {received}. Label it, or leave it out of training."
         )
     return recording.label

@@ -13,7 +13,39 @@ from emotune.features.layout import CHANNELS
 from emotune.features.montage import ChannelMap
 from emotune.findings import Finding
 
-__all__ = ["merged_findings", "montage_findings", "power_findings"]
+__all__ = ["break_findings", "flat_findings", "merged_findings", "montage_findings", "power_findings"]
+
+
+def flat_findings(flat: Sequence[str], place: str) -> list[Finding]:
+    """Channels that are constant throughout, by the names that came."""
+    if not flat:
+        return []
+    return [
+        Finding(
+            "flat-channel",
+            "warning",
+            f"Expected a signal in every channel of {place}. Received: a constant in {', '.join(flat)}; flat, taken as "
+            "not recorded and interpolated.",
+            "Check the electrodes, or leave the recording out; the reference of the recording may be flat.",
+        )
+    ]
+
+
+def break_findings(whole: NDArray[np.bool_], place: str) -> list[Finding]:
+    """Windows that a break touches: `(n_windows,)`, False for those; an error where none is left."""
+    n_broken = np.count_nonzero(~whole)
+    if not n_broken:
+        return []
+    none_left = n_broken == len(whole)
+    return [
+        Finding(
+            "broken-windows",
+            "error" if none_left else "note",
+            f"Expected windows without an interruption in {place}. Received: {n_broken} of {len(whole)} that touch a "
+            f"bad stretch or a break of the recording{'' if none_left else '; they are left out'}.",
+            "Take shorter windows, or leave this recording out." if none_left else "",
+        )
+    ]
 
 
 def montage_findings(montage: ChannelMap, wanted: tuple[str, ...], reference: str) -> list[Finding]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from emotune.errors import InputError
 from emotune.features.layout import ASYMMETRY_PAIRS, BANDS_HZ, CHANNELS, Layout
+from emotune.findings import listed
 
 __all__ = ["MIN_STANDARD_CHANNELS", "REFERENCES", "ChannelMap", "checked_channels", "fit_montage", "normalise_name"]
 
@@ -44,6 +45,9 @@ _TEMPLATE = "colin27_1005"
 
 # Homologues whose difference in alpha power is called frontal; left of the midline is odd.
 _FRONTAL_ROWS = ("Fp", "AFp", "AF", "AFF", "F")
+
+# So many names are shown in a message.
+_LISTED = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +98,7 @@ def checked_channels(names: Iterable[str]) -> tuple[str, ...]:
     if wrong or not channels or len(set(channels)) < len(channels):
         raise InputError(
             f"`channels` must be different electrodes of the 10-20 system, such as Fp1, Cz or O2. "
-            f"Received: {_listed(tuple(wrong) or channels)}. Write each once, by its 10-20 name."
+            f"Received: {listed(wrong or channels, _LISTED) or 'no channel'}. Write each once, by its 10-20 name."
         )
     return channels
 
@@ -183,7 +187,7 @@ def _rows_of_known(channel_names: tuple[str, ...], channels: tuple[str, ...]) ->
     if not rows:
         raise InputError(
             f"Expected channels with names of the 10-20 system, such as Fp1, Cz or O2. "
-            f"Received: {_listed(channel_names)}. Rename the channels of the recording."
+            f"Received: {listed(channel_names, _LISTED) or 'no channel'}. Rename the channels of the recording."
         )
     return rows
 
@@ -228,8 +232,3 @@ def _frontal_pairs(channels: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
             pairs.append((right, left))
     known = [pair for pair in ASYMMETRY_PAIRS if pair in pairs]
     return (*known, *(pair for pair in pairs if pair not in known))
-
-
-def _listed(names: tuple[str, ...], limit: int = 12) -> str:
-    shown = ", ".join(names[:limit]) or "no channel"
-    return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown

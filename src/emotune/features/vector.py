@@ -51,7 +51,7 @@ from emotune.features.layout import WHOLE_HEAD, Layout
 
 __all__ = ["DENSITY_FLOOR_UV2_PER_HZ", "FEATURE_VERSION", "compute_vectors", "entropy_floor"]
 
-FEATURE_VERSION = 1
+FEATURE_VERSION = 2
 """Raised when the same recording would give other values, so that no stored vector outlives its formula."""
 
 DENSITY_FLOOR_UV2_PER_HZ = 1e-8

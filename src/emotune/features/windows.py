@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emotune.errors import InputError
 
-__all__ = ["check_window", "split_windows"]
+__all__ = ["check_window", "split_windows", "whole_windows"]
 
 
 def check_window(window_s: float, overlap: float) -> None:
@@ -36,7 +37,7 @@ def split_windows(
     memory with `samples` and cannot be written to.
 
     Args:
-        samples: one uninterrupted stretch, `(n_channels, n_times)`.
+        samples: `(n_channels, n_times)`; which windows an interruption touches, `whole_windows` says.
         sampling_rate_hz: samples a second.
         window_s: length of a window in seconds, rounded to whole samples.
         overlap: the part of a window that the next one repeats, from 0 (none) to below 1.
@@ -65,3 +66,20 @@ def split_windows(
     every = np.lib.stride_tricks.sliding_window_view(samples, n_times_window, axis=1)
     windows = every[:, ::step].transpose(1, 0, 2)
     return windows, np.arange(len(windows), dtype=np.float64) * (step / sampling_rate_hz)
+
+
+def whole_windows(
+    starts_s: NDArray[np.float64], n_times_window: int, sampling_rate_hz: float, breaks_s: Iterable[tuple[float, float]]
+) -> NDArray[np.bool_]:
+    """Which windows no break touches: starts `(n_windows,)` -> `(n_windows,)`.
+
+    A stretch touches a window that holds one of its samples; a point touches one that has samples on both sides.
+    """
+    first = np.round(starts_s * sampling_rate_hz)
+    last = first + n_times_window - 1
+    whole = np.ones(len(starts_s), dtype=np.bool_)
+    for break_s in breaks_s:
+        # To a hundredth of a sample: files give markers in microseconds, and one on a sample must not miss it.
+        start, stop = np.round(np.multiply(break_s, sampling_rate_hz), 2)
+        whole &= (stop <= first) | (start > last)
+    return whole

@@ -37,6 +37,9 @@ OPTIMIZERS = {
     "rmsprop": keras.optimizers.RMSprop,
 }
 
+# Of biases and of the scales and shifts of batch normalisation: `bias` to Keras, `dense/bias:0` to TensorFlow.
+_NOT_DECAYED = [r"(^|/)(bias|gamma|beta)(:\d+)?$"]
+
 
 def vector_input(problem: Problem) -> Tensor:
     """The input: standardised feature vectors, `(n_features,)` or `(n_steps, n_features)`."""
@@ -161,7 +164,8 @@ def optimizer(name: str, learning_rate: float, *, weight_decay: float = 0.0) -> 
     Args:
         name: what users call it.
         learning_rate: size of a step.
-        weight_decay: share of each weight that a step of size 1 takes away (Loshchilov & Hutter 2019).
+        weight_decay: share of each weight that a step of size 1 takes away (Loshchilov & Hutter 2019). Biases and
+            the scales and shifts of batch normalisation keep theirs.
 
     Raises:
         InputError: if there is no such optimizer.
@@ -170,7 +174,9 @@ def optimizer(name: str, learning_rate: float, *, weight_decay: float = 0.0) -> 
         raise InputError(f"`optimizer` must be one of {', '.join(OPTIMIZERS)}. Received: {name!r}.")
     # AdamW has a decay of its own where none is given; the others do without the step where it is None.
     decay = weight_decay if weight_decay or name == "adamw" else None
-    return OPTIMIZERS[name](learning_rate=learning_rate, weight_decay=decay)
+    made = OPTIMIZERS[name](learning_rate=learning_rate, weight_decay=decay)
+    made.exclude_from_weight_decay(var_names=_NOT_DECAYED)
+    return made
 
 
 def classifier(

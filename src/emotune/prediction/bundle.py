@@ -6,7 +6,8 @@ import contextlib
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +31,9 @@ DESCRIPTION = "bundle.json"
 # The description of a network that is about to be put in place; see `Bundle.save`.
 _NEXT = "bundle.next.json"
 
+# What `load_hypermodel` names the user's file.
+_HYPERMODEL = "emotune_user_hypermodel"
+
 # Raised when the meaning of a key changes; a reader refuses what is newer than itself.
 SCHEMA = 1
 
@@ -45,13 +49,14 @@ class Bundle:
         class_names: name of each output.
         input_shape: of one sample, `(n_features,)` or `(n_steps, n_features)`.
         scaler: fitted on the training people alone.
-        layout: channels and bands of the columns; None where it was trained on a table of unknown columns.
-        features: how recordings become vectors; None likewise.
+        layout: channels and bands of the columns; None where they are not known, as with many a table.
+        features: how recordings become vectors; None where windows and reference of the vectors that it was
+            trained on are not known, as with any table: recordings cannot be turned into the same vectors.
         temperature: what the logarithms of the probabilities are divided by; None for not calibrated.
         hyperparameters: what the network was built with.
         provenance: data, split, seed, versions, as JSON values.
         findings: what the checks of the training data found.
-        evaluation: scores on people never seen, as JSON values.
+        evaluation: scores on the test part, as JSON values.
         created: time of saving, ISO 8601 in UTC.
         model_sha256: of the network's file.
     """
@@ -114,7 +119,8 @@ class Bundle:
 
         A folder's two files cannot be replaced in one step. So the new description is laid beside the old one
         first, then the network takes its place, then the description: a reader goes by the description that fits
-        the network it finds. Before that the network is loaded back and its answers are compared.
+        the network it finds. Before that the network is loaded back, as a program loads it that knows nothing of
+        the user's own code, and its answers are compared.
 
         Args:
             folder: made where it does not exist.
@@ -122,8 +128,8 @@ class Bundle:
             class_names: see the attributes; so are all others.
             input_shape: without the batch axis.
             scaler: already fitted.
-            layout: None for tables of unknown columns.
-            features: None likewise.
+            layout: None where the columns are not known.
+            features: None for tables.
             temperature: None for not calibrated.
             hyperparameters: JSON values.
             provenance: JSON values.
@@ -131,7 +137,8 @@ class Bundle:
             evaluation: JSON values.
 
         Raises:
-            InputError: if a value is not JSON, or does not fit the network.
+            InputError: if a value is not JSON or does not fit the network, or the network has layers of the
+                user's own, which only the program that defines them could load.
             EmotuneError: if the network does not come back from its file as it was.
         """
         folder = Path(folder)
@@ -162,7 +169,7 @@ class Bundle:
             model.save(beside)
             content["model_sha256"] = _sha256(beside)
             bundle = _described(folder, content)
-            _compare(bundle, model, _load_model(beside))
+            _compare(bundle, model, _loaded_elsewhere(beside, model))
             write_json(folder / _NEXT, content)
         (folder / _NEXT).replace(folder / DESCRIPTION)
         return bundle
@@ -240,6 +247,43 @@ def _described(folder: Path, content: Any) -> Bundle:
     return bundle
 
 
+@contextlib.contextmanager
+def _without_own_code() -> Iterator[None]:
+    """Keras as another program has it: without the user's hypermodel, and without what was registered here."""
+    import keras
+
+    # Keras has no other way to hide them: a scope of custom objects only adds to what is registered.
+    registered = keras.saving.get_custom_objects()
+    own, hypermodel = dict(registered), sys.modules.pop(_HYPERMODEL, None)
+    registered.clear()
+    try:
+        with keras.saving.custom_object_scope({}):
+            yield
+    finally:
+        registered.update(own)
+        if hypermodel is not None:
+            sys.modules[_HYPERMODEL] = hypermodel
+
+
+def _loaded_elsewhere(path: Path, model: Any) -> Any:
+    """The network as another program loads it; what Keras says of a foreign layer does not always name it."""
+    own = sorted({type(layer).__name__ for layer in getattr(model, "layers", ()) if not _is_of_keras(layer)})
+    try:
+        with _without_own_code():
+            return _load_model(path)
+    except InputError as error:
+        if not own:
+            raise
+        raise InputError(
+            f"Expected a network of Keras's own layers, which any program can load. Received: {', '.join(own)}. "
+            "Build it of Keras's layers, and of functions of keras.ops on their outputs."
+        ) from error
+
+
+def _is_of_keras(layer: Any) -> bool:
+    return type(layer).__module__.partition(".")[0] == "keras"
+
+
 def _load_model(path: Path) -> Any:
     import keras
 
@@ -250,8 +294,8 @@ def _load_model(path: Path) -> Any:
         reason = " ".join(str(error).split())
         raise InputError(
             f"Expected a Keras network of plain layers in {path.name}. Received: {type(error).__name__}: "
-            f"{reason[:300]}. Register layers of your own with @keras.saving.register_keras_serializable() and import "
-            "their module first; leave Lambda layers out."
+            f"{reason[:300]}. Build the network of Keras's own layers, and of functions of keras.ops on their outputs, "
+            "which any program can load; leave Lambda layers out."
         ) from error
 
 

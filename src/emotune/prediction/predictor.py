@@ -99,14 +99,15 @@ def predict_recording(bundle: Bundle, recording: Recording, *, offset_s: float =
         offset_s: where in its file the recording begins; the times of the windows then count from the file's start.
 
     Raises:
-        InputError: if the Bundle's model was trained on a table of unknown columns, the recording's cap gives
+        InputError: if the Bundle's model was trained on a table of vectors, the recording's cap gives
             another layout than the model's, or the recording cannot be used (see `extract`) or is too short.
         EmotuneError: if the network answers with something else than probabilities.
     """
     if bundle.features is None or bundle.layout is None:
         raise InputError(
             f"Expected a model that was trained on recordings. Received: the one in {bundle.folder}, trained on a "
-            "table of unknown columns, which no recording can be turned into. Train one with --data manifest:PATH.csv."
+            "table: windows and reference of its vectors are not known, so no recording can be turned into the same. "
+            "Train one with --data manifest:PATH.csv."
         )
     features = extract(recording, bundle.features)
     if features.layout != bundle.layout:

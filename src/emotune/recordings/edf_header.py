@@ -92,7 +92,7 @@ def read_edf_header(path: Path) -> EdfHeader:
     """Read the header of an EDF or BDF file.
 
     Raises:
-        InputError: if it is none.
+        InputError: if it is none, or that of a recording with interruptions.
 
     References:
         Kemp et al. (1992), A simple format for exchange of digitized polygraphic recordings.
@@ -106,6 +106,12 @@ def read_edf_header(path: Path) -> EdfHeader:
             is_other = fixed.startswith(_FIRST_BYTES[other])
             remedy = f"Rename it to {path.stem}{other}." if is_other else "Export it as EDF or BDF again."
             raise InputError(f"Expected a header of {kind} in {path}. Received: {fixed[:8]!r}. {remedy}")
+        # MNE reads the records one after the other, as if nothing were missing between them.
+        if fixed[192:197] in (b"EDF+D", b"BDF+D"):
+            raise InputError(
+                f"Expected a recording without interruptions in {path}. Received: {kind}+D, whose data records may "
+                f"have gaps between them. Export it as {kind}+C, each uninterrupted stretch as a file of its own."
+            )
         try:
             n_signals = int(fixed[252:256])
             columns = _Columns(file.read(256 * n_signals), n_signals)

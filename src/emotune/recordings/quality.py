@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emotune.findings import Finding
+from emotune.findings import Finding, listed
 from emotune.recordings.recording import Recording
 
-__all__ = ["CHECKS", "check_recording"]
+__all__ = ["CHECKS", "check_recording", "constant_channels"]
 
 # Blocks of a second: slow drifts do not count as amplitude, and half a recording can be found flat.
 BLOCK_S = 1.0
@@ -27,6 +28,51 @@ MAX_CLIPPED_SHARE = 0.01
 _LISTED = 8
 
 
+def constant_channels(recording: Recording) -> NDArray[np.bool_]:
+    """Which channels have one and the same value all the time: `(n_channels,)`; none where there are no two samples."""
+    if recording.samples_uv.shape[1] < 2:
+        return np.zeros(len(recording.channel_names), dtype=np.bool_)
+    return np.asarray(np.ptp(recording.samples_uv, axis=1) == 0)
+
+
+class _Samples:
+    """What several checks ask of the samples of a recording, each computed once."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self.place = recording.place
+        self.names = recording.channel_names
+        self.values = recording.samples_uv
+
+    @cached_property
+    def lowest(self) -> NDArray[np.float32]:
+        """Of each channel, `(n_channels,)`; not finite where one of its samples is not."""
+        return np.asarray(self.values.min(axis=1))
+
+    @cached_property
+    def highest(self) -> NDArray[np.float32]:
+        """Of each channel, `(n_channels,)`; not finite where one of its samples is not."""
+        return np.asarray(self.values.max(axis=1))
+
+    @cached_property
+    def blocks(self) -> NDArray[np.float32]:
+        """A view of seconds, `(n_channels, n_blocks, n_times_block)`; a short one only where there is no other."""
+        n_times = self.values.shape[1]
+        n_block = min(n_times, max(2, round(BLOCK_S * self.recording.sampling_rate_hz)))
+        n_blocks = n_times // n_block
+        return self.values[:, : n_blocks * n_block].reshape(-1, n_blocks, n_block)
+
+    @cached_property
+    def is_flat(self) -> NDArray[np.bool_]:
+        """Whether a channel does not change in a block: `(n_channels, n_blocks)`."""
+        return np.asarray(np.ptp(self.blocks, axis=2) == 0)
+
+    @cached_property
+    def flat_shares(self) -> NDArray[np.float64]:
+        """The part of its blocks in which a channel does not change: `(n_channels,)`."""
+        return np.asarray(self.is_flat.mean(axis=1), dtype=np.float64)
+
+
 def check_recording(recording: Recording) -> list[Finding]:
     """What is wrong with the samples of `recording`; errors first stop the checks that they would mislead.
 
@@ -36,50 +82,47 @@ def check_recording(recording: Recording) -> list[Finding]:
     """
     if recording.samples_uv.shape[1] < 2:
         return []
+    samples = _Samples(recording)
     found: list[Finding] = []
     for check in CHECKS:
-        found += check(recording)
+        found += check(samples)
         if any(finding.severity == "error" for finding in found):
             break
     return found
 
 
-def _not_finite(recording: Recording) -> list[Finding]:
-    counts = np.count_nonzero(~np.isfinite(recording.samples_uv), axis=1)
-    channels = [(name, int(n)) for name, n in zip(recording.channel_names, counts, strict=True) if n]
-    if not channels:
+def _not_finite(samples: _Samples) -> list[Finding]:
+    damaged = np.flatnonzero(~(np.isfinite(samples.lowest) & np.isfinite(samples.highest)))
+    if not len(damaged):
         return []
-    total = recording.samples_uv.shape[1]
+    total = samples.values.shape[1]
+    counts = [f"{samples.names[i]} ({total - np.isfinite(samples.values[i]).sum()} of {total})" for i in damaged]
     return [
         Finding(
             "not-finite",
             "error",
-            f"Expected numbers in every channel of {_place(recording)}. Received: NaN or infinite samples in "
-            f"{_listed([f'{name} ({n} of {total})' for name, n in channels])}.",
+            f"Expected numbers in every channel of {samples.place}. Received: NaN or infinite samples in "
+            f"{listed(counts, _LISTED)}.",
             "Leave out that stretch (`start_s`, `stop_s`), or drop the channels from the file.",
         )
     ]
 
 
-def _all_flat(recording: Recording) -> list[Finding]:
-    if _flat_shares(recording).min() < 1.0:
+def _all_flat(samples: _Samples) -> list[Finding]:
+    if samples.flat_shares.min() < 1.0:
         return []
     return [
         Finding(
             "all-flat",
             "error",
-            f"Expected a signal in {_place(recording)}. Received: a constant in all "
-            f"{len(recording.channel_names)} channels.",
+            f"Expected a signal in {samples.place}. Received: a constant in all {len(samples.names)} channels.",
             "Check that the file holds the recording and that the cap was connected, or leave it out.",
         )
     ]
 
 
-def _units(recording: Recording) -> list[Finding]:
-    blocks = _blocks(recording)
-    deviations = np.concatenate([block.std(axis=1) for block in blocks])
-    changing = np.concatenate([np.ptp(block, axis=1) > 0 for block in blocks])
-    amplitude_uv = float(np.median(deviations[changing]))
+def _units(samples: _Samples) -> list[Finding]:
+    amplitude_uv = float(np.median(samples.blocks.std(axis=2)[~samples.is_flat]))
     if MIN_AMPLITUDE_UV <= amplitude_uv <= MAX_AMPLITUDE_UV:
         return []
     low = amplitude_uv < MIN_AMPLITUDE_UV
@@ -87,7 +130,7 @@ def _units(recording: Recording) -> list[Finding]:
         Finding(
             "units",
             "error",
-            f"Expected EEG in µV in {_place(recording)}: {MIN_AMPLITUDE_UV:g} to {MAX_AMPLITUDE_UV:g} µV "
+            f"Expected EEG in µV in {samples.place}: {MIN_AMPLITUDE_UV:g} to {MAX_AMPLITUDE_UV:g} µV "
             f"(standard deviation within a second). Received: {amplitude_uv:.3g} µV, "
             + (
                 "as if volts or millivolts were called microvolts."
@@ -99,11 +142,10 @@ def _units(recording: Recording) -> list[Finding]:
     ]
 
 
-def _flat(recording: Recording) -> list[Finding]:
-    shares = zip(recording.channel_names, _flat_shares(recording), strict=True)
+def _flat(samples: _Samples) -> list[Finding]:
     flat = [
         name if share == 1.0 else f"{name} ({share:.0%} of the time)"
-        for name, share in shares
+        for name, share in zip(samples.names, samples.flat_shares, strict=True)
         if share >= MAX_FLAT_SHARE
     ]
     if not flat:
@@ -112,21 +154,22 @@ def _flat(recording: Recording) -> list[Finding]:
         Finding(
             "flat-channel",
             "warning",
-            f"Expected a signal in every channel of {_place(recording)}. Received: a constant in {_listed(flat)}.",
+            f"Expected a signal in every channel of {samples.place}. Received: a constant in {listed(flat, _LISTED)}.",
             "Drop these channels from the file (missing ones are interpolated), or leave the recording out.",
         )
     ]
 
 
-def _clipped(recording: Recording) -> list[Finding]:
-    samples = recording.samples_uv
-    at_limit = (samples == samples.max(axis=1, keepdims=True)) | (samples == samples.min(axis=1, keepdims=True))
-    shares = at_limit.mean(axis=1)
-    flat = _flat_shares(recording) >= MAX_FLAT_SHARE
+def _clipped(samples: _Samples) -> list[Finding]:
+    values = samples.values
+    if values.shape[1] <= 2 / MAX_CLIPPED_SHARE:
+        return []
+    at_limit = (values == samples.highest[:, np.newaxis]) | (values == samples.lowest[:, np.newaxis])
+    shares = np.count_nonzero(at_limit, axis=1) / values.shape[1]
     clipped = [
         f"{name} ({share:.1%})"
-        for name, share, is_flat in zip(recording.channel_names, shares, flat, strict=True)
-        if share > MAX_CLIPPED_SHARE and not is_flat and at_limit.shape[1] > 2 / MAX_CLIPPED_SHARE
+        for name, share, flat_share in zip(samples.names, shares, samples.flat_shares, strict=True)
+        if share > MAX_CLIPPED_SHARE and flat_share < MAX_FLAT_SHARE
     ]
     if not clipped:
         return []
@@ -134,19 +177,20 @@ def _clipped(recording: Recording) -> list[Finding]:
         Finding(
             "clipped-channel",
             "warning",
-            f"Expected samples within the amplifier's range in {_place(recording)}. "
-            f"Received: samples at its limit in {_listed(clipped)}.",
+            f"Expected samples within the amplifier's range in {samples.place}. "
+            f"Received: samples at its limit in {listed(clipped, _LISTED)}.",
             "Leave out the clipped stretches or channels; record with a wider range.",
         )
     ]
 
 
-def _duplicated(recording: Recording) -> list[Finding]:
-    flat = _flat_shares(recording) == 1.0
+def _duplicated(samples: _Samples) -> list[Finding]:
+    ranges = list(zip(samples.lowest.tolist(), samples.highest.tolist(), strict=True))
     alike: dict[bytes, list[str]] = {}
-    for name, samples, is_flat in zip(recording.channel_names, recording.samples_uv, flat, strict=True):
-        if not is_flat:
-            alike.setdefault(samples.tobytes(), []).append(name)
+    for i in np.flatnonzero(samples.flat_shares < 1.0):
+        # Only channels of one range can be copies; the bytes of the others need no look.
+        if ranges.count(ranges[i]) > 1:
+            alike.setdefault(samples.values[i].tobytes(), []).append(samples.names[i])
     groups = [" = ".join(names) for names in alike.values() if len(names) > 1]
     if not groups:
         return []
@@ -154,14 +198,15 @@ def _duplicated(recording: Recording) -> list[Finding]:
         Finding(
             "duplicated-channel",
             "warning",
-            f"Expected different samples in the channels of {_place(recording)}. Received copies: {_listed(groups)}.",
+            f"Expected different samples in the channels of {samples.place}. "
+            f"Received copies: {listed(groups, _LISTED)}.",
             "Drop the copies from the file; missing channels are interpolated.",
         )
     ]
 
 
 # In this order: an error ends the list.
-CHECKS: Sequence[Callable[[Recording], list[Finding]]] = (
+CHECKS: Sequence[Callable[[_Samples], list[Finding]]] = (
     _not_finite,
     _all_flat,
     _units,
@@ -169,27 +214,3 @@ CHECKS: Sequence[Callable[[Recording], list[Finding]]] = (
     _clipped,
     _duplicated,
 )
-
-
-def _blocks(recording: Recording) -> list[NDArray[np.float32]]:
-    """Views of a second each, `(n_channels, n_times_block)`; a short one only where there is no other."""
-    samples = recording.samples_uv
-    n_block = max(2, round(BLOCK_S * recording.sampling_rate_hz))
-    starts = range(0, max(samples.shape[1] - n_block, 0) + 1, n_block)
-    return [samples[:, start : start + n_block] for start in starts]
-
-
-def _flat_shares(recording: Recording) -> NDArray[np.float64]:
-    """The part of its blocks in which a channel does not change: `(n_channels,)`."""
-    flat = np.stack([np.ptp(block, axis=1) == 0 for block in _blocks(recording)])
-    return np.asarray(flat.mean(axis=0), dtype=np.float64)
-
-
-def _place(recording: Recording) -> str:
-    known = {"subject": recording.subject, "session": recording.session, "trial": recording.trial}
-    return recording.source or ", ".join(f"{k} {v}" for k, v in known.items() if v) or "the recording"
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return ", ".join(names[:_LISTED]) + more

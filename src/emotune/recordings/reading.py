@@ -18,6 +18,7 @@ from emotune.errors import InputError, MissingExtra
 from emotune.recordings.companions import brainvision_fields, companions
 from emotune.recordings.edf_header import EdfHeader, read_edf_header
 from emotune.recordings.eeg_channels import is_eeg_name
+from emotune.recordings.interruptions import breaks_within
 from emotune.recordings.recording import Recording
 
 __all__ = ["FORMATS", "check_recording_file", "read_recording"]
@@ -45,7 +46,8 @@ _REMEDY = "Copy or download it again, or export it anew from the program that re
 def read_recording(path: Path | str, *, start_s: float | None = None, stop_s: float | None = None) -> Recording:
     """Read the EEG channels of a file, or of its stretch [`start_s`, `stop_s`) in seconds.
 
-    Channels that the file marks as bad are left out, so that they are interpolated like missing ones.
+    Channels that the file marks as bad are left out, so that they are interpolated like missing ones. Stretches
+    that it marks as bad, and points where it was interrupted, become `breaks_s`.
 
     Returns:
         a recording with `samples_uv` `(n_channels, n_times)` in µV, each channel centred in float64 before it
@@ -69,12 +71,13 @@ def read_recording(path: Path | str, *, start_s: float | None = None, stop_s: fl
         first, last = _stretch(path, raw.n_times, rate_hz, start_s, stop_s)
         samples = raw.get_data(picks=picks, start=first, stop=last)
         names = tuple(str(raw.ch_names[i]) for i in picks)
+        breaks_s = breaks_within(_annotations(raw), first / rate_hz, last / rate_hz)
         raw.close()
     microvolts = np.full(len(picks), 1e6)
     if header is not None:
         signals = header.eeg_signals()
         microvolts *= [(signals[i].volts or 0.0) / signals[i].mne_volts for i in picks]
-    return Recording(_centred(samples, microvolts), rate_hz, names, source=str(path))
+    return Recording(_centred(samples, microvolts), rate_hz, names, source=str(path), breaks_s=breaks_s)
 
 
 def check_recording_file(path: Path) -> None:
@@ -219,6 +222,14 @@ def _brainvision_bytes(header: Path, n_channels: int, received: int) -> int:
             lines = re.findall(r"^Mk\d+=[^,]*,[^,]*,(\d+),", part.read_text(encoding="latin-1"), re.MULTILINE)
             last_marker = max([int(position) for position in lines], default=0)
     return row * max(announced, last_marker - second, math.ceil(received / row))
+
+
+def _annotations(raw: Any) -> Iterator[tuple[float, float, str]]:
+    """(onset, duration, description) of each annotation, in seconds from the first sample of the file."""
+    noted = raw.annotations
+    for onset_s, duration_s, description in zip(noted.onset, noted.duration, noted.description, strict=True):
+        # A FIF counts from the start of the acquisition, which may lie before its first sample.
+        yield float(onset_s - raw.first_time), float(duration_s), str(description)
 
 
 def _eeg_picks(raw: Any) -> list[int]:

@@ -16,7 +16,7 @@ __all__ = ["Recording", "RecordingSet"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:
-    """One uninterrupted stretch of EEG with one label: a trial, a film clip, a condition.
+    """A stretch of EEG with one label: a trial, a film clip, a condition.
 
     Attributes:
         samples_uv: microvolts, `(n_channels, n_times)`, float32, each channel centred in float64 before the cast.
@@ -28,6 +28,8 @@ class Recording:
         trial: which stretch of the sitting, unique within (subject, session).
         stimulus: what was shown, the same name for every person who saw it; empty where not known.
         source: the file or generator that it came from, for messages.
+        breaks_s: (start, stop) of stretches that are not to be used, in seconds from the first sample; where both
+            are the same, a point where the recording was interrupted.
     """
 
     samples_uv: NDArray[np.float32]
@@ -39,6 +41,7 @@ class Recording:
     trial: str = ""
     stimulus: str = ""
     source: str = ""
+    breaks_s: tuple[tuple[float, float], ...] = ()
 
     def __post_init__(self) -> None:
         shape = self.samples_uv.shape
@@ -56,6 +59,13 @@ class Recording:
     def duration_s(self) -> float:
         """Length in seconds."""
         return float(self.samples_uv.shape[1] / self.sampling_rate_hz)
+
+    @property
+    def place(self) -> str:
+        """What to call it in a message: its source, else what is known of it."""
+        known = {"subject": self.subject, "session": self.session, "trial": self.trial}
+        named = ", ".join(f"{name} {value}" for name, value in known.items() if value)
+        return self.source or named or "the recording"
 
 
 class RecordingSet(Protocol):

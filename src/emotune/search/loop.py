@@ -53,13 +53,11 @@ class SearchResult:
 
     Attributes:
         trials: every ended trial of the study, by number.
-        own: how many of them this process trained.
-        interrupted: whether it was stopped before the study had its trials.
+        interrupted: whether it ended before the study had its trials.
     """
 
     trials: list[Trial]
-    own: int
-    interrupted: bool
+    interrupted: bool = False
 
 
 @dataclass
@@ -81,7 +79,6 @@ class Search:
         seed: of the trials' initial weights and batches.
         weights: folder for the weights of trials that may be continued; None where no trial ever is.
         observer: is told what happens.
-        is_stopped: asked between messages; True ends the search and keeps what is there.
     """
 
     method: Method
@@ -90,28 +87,21 @@ class Search:
     seed: int
     observer: Observer
     weights: Path | None = None
-    is_stopped: Callable[[], bool] = lambda: False
     _running: dict[Worker, _Running] = field(default_factory=dict)
     _retries: list[_Running] = field(default_factory=list)
-    _own: int = 0
     _idle_since: float = field(default_factory=time.monotonic)
 
     def run(self) -> SearchResult:
-        """Search until the study has its total in all processes together, or until stopped.
+        """Search until the study has its total in all processes together.
 
         Raises:
             InputError: if the space cannot be built.
             EmotuneError: if workers cannot be started.
         """
-        interrupted = True
         try:
             if self.method.needs_space and not self._is_full():
                 self.method.learn_space(self.explore())
-            while not self.is_stopped():
-                nothing = self._give_orders()
-                if nothing is Nothing.DONE and not self._running:
-                    interrupted = False
-                    break
+            while self._give_orders() is not Nothing.DONE or self._running:
                 for worker, message in self.pool.wait(_TICK_S):
                     self._receive(worker, message)
         finally:
@@ -122,7 +112,7 @@ class Search:
             finally:
                 # Whatever ended the search, and however badly: no worker outlives it.
                 self.pool.close()
-        return SearchResult(self.method.trials(), self._own, interrupted)
+        return SearchResult(self.method.trials())
 
     def explore(self) -> tuple[Parameter, ...]:
         """The space, seen by building a few dozen models in a worker.
@@ -133,7 +123,7 @@ class Search:
         """
         deaths = 0
         self.pool.start()
-        while not self.is_stopped():
+        while True:
             for worker, message in self.pool.wait(_TICK_S):
                 if isinstance(message, Explored):
                     self.pool.rest(worker)
@@ -154,12 +144,13 @@ class Search:
                     self.pool.send(worker, Explore(self.seed))
             if not self.pool.workers:
                 self.pool.start()
-        return ()
 
     def _give_orders(self) -> Nothing | None:
         """Give idle workers trials as long as there are both, and a core for each."""
         if not self.pool.workers and not self._retries and self._is_full():
             return Nothing.DONE  # no need to wait for a worker to hear that there is nothing to do
+        if self.pool.has_room:
+            self.pool.start_for(self.method.total - len(self.method.trials()) - len(self._running))
         while (worker := self.pool.idle()) is not None:
             if self._retries:
                 self._order(worker, self._retries.pop())
@@ -236,14 +227,11 @@ class Search:
     def _end(self, running: _Running, trial: Trial) -> None:
         self.method.tell(running.ticket, trial)
         running.slot.release()
-        self._own += 1
         self._idle_since = time.monotonic()
         self.observer.ended(trial)
 
 
-def refit_all(
-    pool: WorkerPool, slots: Slots, orders: Sequence[Refit], on_ended: Callable[[int, Trial], None]
-) -> None:
+def refit_all(pool: WorkerPool, slots: Slots, orders: Sequence[Refit], on_ended: Callable[[int, Trial], None]) -> None:
     """Train known configurations on the workers.
 
     Args:
@@ -261,6 +249,7 @@ def refit_all(
     running: dict[Worker, tuple[int, BaseFileLock]] = {}
     try:
         while n_ended < len(orders):
+            pool.start_for(len(left))
             while left and (worker := pool.idle()) is not None and (slot := slots.take()) is not None:
                 running[worker] = (left.pop(), slot)
                 pool.send(worker, orders[running[worker][0]])

@@ -15,7 +15,6 @@ from emotune.search.trials import Trial
 __all__ = [
     "Answer",
     "Asked",
-    "Built",
     "Ended",
     "Explore",
     "Explored",
@@ -118,13 +117,6 @@ class Asked:
     """From a worker: which value for this hyperparameter? An `Answer` must follow."""
 
     parameter: Parameter
-
-
-@dataclass(frozen=True, slots=True)
-class Built:
-    """From a worker: the model stands."""
-
-    n_parameters: int
 
 
 @dataclass(frozen=True, slots=True)

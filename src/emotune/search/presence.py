@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import getpass
+import math
 import os
+import re
 import socket
+import tempfile
 import uuid
 from pathlib import Path
 from types import TracebackType
@@ -12,14 +17,46 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 from emotune.errors import InputError
 
-__all__ = ["Presence", "Slots", "n_cores", "only_owner"]
+__all__ = ["Presence", "Slots", "default_workers", "n_cores", "only_owner"]
+
+_CGROUPS = Path("/sys/fs/cgroup")
+
+# A worker with TensorFlow, a network of this field and what it leaks until it is replaced.
+_BYTES_A_WORKER = 800_000_000
 
 
 def n_cores() -> int:
-    """Cores that this process may use: an affinity or container limit counts where the system tells."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Cores that this process may use: an affinity and a container's quota count where the system tells."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = _quota_cores()
+    return cores if quota is None else max(1, min(cores, math.ceil(quota)))
+
+
+def _quota_cores() -> float | None:
+    """The processor time that a container may take, in cores; None where nothing limits it."""
+    try:
+        # Control groups, version 2: "150000 100000", or "max 100000" without a limit.
+        quota, period = (_CGROUPS / "cpu.max").read_text(encoding="ascii").split()
+    except (OSError, ValueError):
+        try:
+            # Version 1; -1 is no limit.
+            quota, period = (
+                (_CGROUPS / "cpu" / f"cpu.cfs_{name}_us").read_text("ascii") for name in ("quota", "period")
+            )
+        except (OSError, ValueError):
+            return None
+    try:
+        cores = int(quota) / int(period)
+    except (ValueError, ZeroDivisionError):
+        return None
+    return cores if cores > 0 else None
+
+
+def default_workers() -> int:
+    """How many trials to train at once: one a core, as far as free memory goes, and at least one."""
+    import psutil
+
+    return max(1, min(n_cores(), psutil.virtual_memory().available // _BYTES_A_WORKER))
 
 
 class Presence:
@@ -53,26 +90,36 @@ class Presence:
         except Timeout:
             return True
         probe.release()
-        path.unlink(missing_ok=True)
+        _unlink(path)
         return False
 
     def close(self) -> None:
         """Leave: from now on the name is dead."""
         self._lock.release()
-        self._path(self.name).unlink(missing_ok=True)
+        _unlink(self._path(self.name))
+
+
+def _unlink(path: Path) -> None:
+    # Windows keeps a file that another process is just asking about; a file without a lock does no harm.
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 class Slots:
     """The machine's cores as slots that all searches on it share, so that four terminals are no slower than one.
 
     Args:
-        folder: where the lock files lie; the same for every process of a user.
+        folder: where the lock files lie; the same for every process of a user. Where it cannot be written to, they
+            lie in the user's own folder among the system's temporary files.
         n_slots: how many trials may train at once on this machine.
     """
 
     def __init__(self, folder: Path, n_slots: int) -> None:
+        folder = folder if _is_writable(folder) else _own_temporary_folder() / "slots"
         folder.mkdir(parents=True, exist_ok=True)
-        self._paths = [folder / f"core-{index}.slot" for index in range(n_slots)]
+        # A home folder may be shared by machines, whose cores are their own.
+        host = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname())
+        self._paths = [folder / f"{host}-core-{index}.slot" for index in range(n_slots)]
 
     def take(self) -> BaseFileLock | None:
         """A slot, to be given back with `release()`; None while others hold them all."""
@@ -84,6 +131,24 @@ class Slots:
                 continue
             return slot
         return None
+
+
+def _is_writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _own_temporary_folder() -> Path:
+    try:
+        user = getpass.getuser()
+    except (KeyError, ImportError, OSError):
+        # A container may run under a number without a name.
+        user = str(os.getuid()) if hasattr(os, "getuid") else "user"
+    return Path(tempfile.gettempdir()) / f"emotune-{user}"
 
 
 class only_owner:

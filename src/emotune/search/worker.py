@@ -21,7 +21,6 @@ from emotune.search.hypermodel import HyperModel, build, load_hypermodel
 from emotune.search.messages import (
     Answer,
     Asked,
-    Built,
     Ended,
     Explore,
     Explored,
@@ -79,10 +78,10 @@ def _prepare_process(setup: WorkerSetup) -> None:
 
 def _serve(connection: Connection, setup: WorkerSetup) -> None:
     from emotune.evaluation.metrics import metric_named
-    from emotune.models.backend import one_thread
+    from emotune.models.backend import prepare_backend
     from emotune.models.problem import Problem
 
-    one_thread()
+    prepare_backend()
 
     metric = metric_named(setup.metric)
     data = load_development_data(Path(setup.data))
@@ -162,7 +161,6 @@ class _Task:
         keras.utils.set_random_seed(self._order.seed)
         model, arguments = build(self._hypermodel, self._hp)
         self._n_parameters = int(model.count_params())
-        self._connection.send(Built(self._n_parameters))
         first_epoch = _load_weights(model, self._order) if isinstance(self._order, Train) else 0
         fit = train(
             model,

@@ -133,14 +133,20 @@ class WorkerPool:
         self.workers.append(worker)
         return worker
 
-    def idle(self) -> Worker | None:
-        """A worker that waits for an order, after one more was started if there is room for it."""
-        for worker in self.workers:
-            if worker.is_idle:
-                return worker
-        if len(self.workers) < self.n_workers and not any(not worker.ready for worker in self.workers):
+    @property
+    def has_room(self) -> bool:
+        """Whether one more process may be started."""
+        return len(self.workers) < self.n_workers
+
+    def start_for(self, n_orders: int) -> None:
+        """Start as many processes at once as there is room for, if so many orders are still to be given."""
+        n_free = sum(worker.order is None for worker in self.workers)
+        for _ in range(min(n_orders - n_free, self.n_workers - len(self.workers))):
             self.start()
-        return None
+
+    def idle(self) -> Worker | None:
+        """A worker that waits for an order."""
+        return next((worker for worker in self.workers if worker.is_idle), None)
 
     def send(self, worker: Worker, order: Train | Refit | Explore) -> None:
         """Give an order. A worker that has just died is noticed by `wait`."""
@@ -193,7 +199,7 @@ class WorkerPool:
         return Gone(worker.process.exitcode)
 
     def rest(self, worker: Worker) -> None:
-        """Note that a worker's order is done; one that has trained enough leaves, and `idle` starts another."""
+        """Note that a worker's order is done; one that has trained enough leaves; `start_for` starts another."""
         worker.order = None
         if worker.n_trials >= RECYCLE_AFTER_TRIALS or worker.memory_bytes > RECYCLE_ABOVE_BYTES:
             self.workers.remove(worker)

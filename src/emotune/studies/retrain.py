@@ -1,9 +1,9 @@
-"""The final retrain: the default and the configured network, trained alike, measured once on people never seen."""
+"""The final retrain: the default and the configured network, trained alike, measured once on the test part."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from emotune.evaluation.ledger import Ledger
 from emotune.evaluation.metrics import Metric, measure
 from emotune.evaluation.significance import interval_over_people, paired_comparison, per_person_scores
+from emotune.evaluation.splits import Split
 from emotune.files import fingerprint
 from emotune.models.training import Fit, train
 from emotune.search.hypermodel import HyperModel, build
@@ -21,10 +22,22 @@ from emotune.search.methods import seed_of
 from emotune.search.space import HyperParameters, Value
 from emotune.studies.preparation import Prepared
 
-__all__ = ["EVALUATION_SCHEMA", "Trained", "evaluate", "sentence", "train_configuration"]
+__all__ = [
+    "EVALUATION_SCHEMA",
+    "Trained",
+    "evaluate",
+    "measured_on",
+    "names_in_short",
+    "same_people",
+    "seen_by_search",
+    "sentence",
+    "train_configuration",
+]
 
 # Raised when the meaning of a key of models/evaluation.json changes.
 EVALUATION_SCHEMA = 1
+
+_SHOWN_NAMES = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,8 +109,19 @@ def evaluate(
     metric: Metric,
     ledger: Ledger,
     provenance: Mapping[str, Any],
+    chosen_with: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Open the test part once for both networks; everything that `models/evaluation.json` holds."""
+    """Open the test part once for both networks; everything that `models/evaluation.json` holds.
+
+    Args:
+        default: the network of the space's default configuration.
+        configured: the user's.
+        prepared: the data and its parts.
+        metric: what is compared per person.
+        ledger: where the opening is written down.
+        provenance: seed, versions and command.
+        chosen_with: people (or trials) of the test part that the configuration was chosen with; see `seen_by_search`.
+    """
     dataset, split = prepared.dataset, prepared.split
     openings = ledger.record(split, data=dataset.name, why="retrain: default and configured network")
     inputs, targets = prepared.part(split.test)
@@ -126,6 +150,7 @@ def evaluate(
         "n_people": len(networks["default"]["per_person"]),
         "n_windows": len(split.test),
         "split": split.to_dict(),
+        "chosen_with": list(chosen_with),
         "same_configuration": dict(default.hyperparameters) == dict(configured.hyperparameters),
         **networks,
         "configured_minus_default": comparison.to_dict(),
@@ -139,6 +164,71 @@ def evaluate(
     }
 
 
+def same_people(theirs: Mapping[str, Any], split: Split) -> bool:
+    """Whether any person of `split` was in a search's split, which `theirs` describes (`Split.to_dict`)."""
+    names, ours = (
+        {name for part in parts.values() for name in part} for parts in (theirs.get("people", {}), split.people)
+    )
+    return not names.isdisjoint(ours)
+
+
+def seen_by_search(theirs: Mapping[str, Any], split: Split) -> list[str]:
+    """Who of the test part was in the training or validation part of a search: its choice has seen them.
+
+    The names of trials where `split` is by trial, of people otherwise.
+
+    Args:
+        theirs: the search's split, as `Split.to_dict` describes it.
+        split: this run's.
+    """
+    if split.protocol == "trial" and any(theirs.get("trials", {}).values()):
+        seen = _chosen_on(theirs["trials"])
+        return [trial for trial in split.trials["test"] if trial in seen]
+    seen = _chosen_on(theirs.get("people", {}))
+    people = [person for person in split.people.get("test", ()) if person in seen]
+    return list(split.trials["test"]) if people and split.protocol == "trial" else people
+
+
+def _chosen_on(names: Mapping[str, Sequence[str]]) -> set[str]:
+    return {*names.get("train", ()), *names.get("validation", ())}
+
+
+def measured_on(evaluation: Mapping[str, Any]) -> str:
+    """What the test part was, in words that claim no more than its protocol holds: "3 people never seen"."""
+    split, chosen_with = evaluation["split"], evaluation.get("chosen_with", [])
+    people = split["people"]
+    test = people.get("test", [])
+    who = _counted(len(test), "person", "people")
+    known = _chosen_on(people) & {*test}
+    if split["protocol"] == "trial":
+        what = _counted(len(split.get("trials", {}).get("test", ())), "trial", "trials")
+        rest = "of people who were trained on" if test else "of people who are not known"
+        if len(test) == 1:
+            rest = "of a person who was trained on"
+        said, never = f"{what}{{}}, {rest}", " never seen"
+    elif split["protocol"] == "subject":
+        said, never = f"{who}{{}}", " never seen"
+    elif not test:
+        said, never = "your own test part, of people who are not known", ""
+    elif known:
+        said, never = f"your own test part, {len(known)} of its {who} trained or validated on", ""
+    else:
+        said, never = f"your own test part, {who}{{}}", " never seen"
+    if chosen_with:
+        return f"{said.format('')}, {len(chosen_with)} of them seen by the search that chose this configuration"
+    return said.format(never)
+
+
+def names_in_short(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = len(names) - _SHOWN_NAMES
+    return ", ".join(names[:_SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
+
+
 def sentence(evaluation: Mapping[str, Any]) -> str:
     """What the comparison says, in words, and as ready to say that tuning brought nothing."""
     if evaluation["same_configuration"]:
@@ -149,10 +239,12 @@ def sentence(evaluation: Mapping[str, Any]) -> str:
     if difference is None:
         return "Too little is known per person to compare the two."
     worse_or_better = "better" if sign * difference > 0 else "worse" if difference else "no better and no worse"
-    said = f"On people never seen the configured network is {worse_or_better} than the default one"
+    who = measured_on(evaluation)
+    said = f"On {who}{',' if ',' in who else ''} the configured network is {worse_or_better} than the default one"
     said += f" ({difference:+.3f} {evaluation['metric']} per person"
     if interval["low"] is None or p_value is None:
-        return f"{said}); with {comparison['n']} people no interval can be given, so this may well be chance."
+        who = _counted(comparison["n"], "person", "people")
+        return f"{said}); with {who} no interval can be given, so this may well be chance."
     said += f", 95 % interval {interval['low']:+.3f} to {interval['high']:+.3f}, p = {p_value:.3f})"
     if interval["low"] <= 0 <= interval["high"]:
         return f"{said}; the interval holds zero: the default is as good as far as these people can tell."

@@ -2,12 +2,14 @@
 
 import json
 import os
+import random
+import time
 
 import pytest
 
 from emotune.errors import InputError
 from emotune.search.methods import Nothing
-from emotune.search.methods.keras_tuner import hyperband_factor
+from emotune.search.methods.hyperband import hyperband_factor
 from emotune.search.trials import Trial, best_of
 
 
@@ -94,6 +96,35 @@ class TestHyperband:
         assert toy_best.full_length
         assert toy_best.score == next(trial.score for trial in ranked if trial.full_length)
 
+    @pytest.mark.parametrize("n_workers", [2, 8, 16])
+    @pytest.mark.parametrize("total", [23, 30])
+    def test_promotes_the_same_trials_however_many_workers_ask(self, toy, tmp_path, n_workers, total):
+        def full_length(n, folder):
+            toy.folder, toy.tickets, at_work = tmp_path / folder, [], []
+            method = toy.open(total)
+            until, source = time.monotonic() + 30, random.Random(n)
+            while (answer := method.ask()) is not Nothing.DONE:
+                assert time.monotonic() < until
+                if answer is not Nothing.WAIT:
+                    at_work.append(answer)
+                if at_work and (len(at_work) == n or answer is Nothing.WAIT):
+                    toy.train(method, at_work.pop(source.randrange(len(at_work))))
+            trials = method.trials()
+            method.close()
+            assert len(trials) == total
+            # The trials of the first iteration, which alone fits in.
+            continued = self.check(toy, trials)
+            assert len(continued) >= 6
+            return {
+                repr(sorted(trials[ticket.number].hyperparameters.items()))
+                for ticket in toy.tickets
+                if ticket.last_epoch == toy.epochs
+            }
+
+        alone, together = full_length(1, "alone"), full_length(n_workers, "together")
+        assert len(alone) == 6
+        assert together == alone
+
     def test_of_a_small_budget_trains_every_trial_in_full(self, toy):
         trials = toy.search(4)
         assert all(trial.full_length for trial in trials)
@@ -158,6 +189,37 @@ class TestTheOwner:
                 toy.open(1)
         path.write_text(whole)
         assert len(toy.search(2)) == 2
+
+
+class TestTheFolder:
+    @pytest.mark.parametrize("has_earlier", [False, True])
+    @pytest.mark.parametrize("fresh", [False, True])
+    def test_with_files_of_others_is_neither_used_nor_deleted(self, make_toy, has_earlier, fresh):
+        toy = make_toy("keras-tuner", "random")
+        folder = toy.folder / "toy"
+        if has_earlier:
+            toy.search(1)
+            toy.search(1, space="wider")
+            folder.rename(toy.folder / "elsewhere")
+        folder.mkdir(parents=True)
+        (folder / "thesis.tex").write_text("years of work")
+        with pytest.raises(
+            InputError, match="must be empty or a study's own, .* a folder with thesis.tex and no .* Move"
+        ):
+            toy.open(2, fresh=fresh)
+        assert (folder / "thesis.tex").read_text() == "years of work"
+        (folder / "thesis.tex").unlink()
+        assert len(toy.search(2, fresh=fresh)) == 2
+
+    def test_of_a_start_that_was_killed_is_begun_anew(self, make_toy):
+        toy = make_toy("keras-tuner", "random")
+        first = toy.search(2)
+        toy.search(1, space="wider")
+        folder = toy.folder / "toy"
+        folder.rename(toy.folder / "elsewhere")
+        folder.mkdir()
+        (folder / ".study-abc123.json").write_text('{"ident')
+        assert toy.search(3)[:2] == first
 
 
 class TestTheFiles:

@@ -11,7 +11,7 @@ import pytest
 
 from emotune.errors import InputError
 from emotune.search.methods import Nothing
-from emotune.search.methods.optuna import PRUNER_STARTUP_TRIALS
+from emotune.search.methods.median import PRUNER_STARTUP_TRIALS
 from emotune.search.trials import Trial
 
 
@@ -159,14 +159,36 @@ def test_a_trial_that_someone_else_ended_is_a_failed_one(toy, load):
     assert trials[0].reason == "ended without a result"
 
 
-def test_a_choice_whose_values_change_is_the_trial_s_failure_and_not_the_search_s(toy):
-    method = toy.open(2)
-    toy.space = lambda hp: hp.Choice("kind", ["a", "b"])
-    toy.values(method, toy.next(method))
-    toy.space = lambda hp: hp.Choice("kind", ["a", "b", "c"])
-    with pytest.raises(InputError, match="`kind` must be the same in every trial. Received: 'a', 'b', 'c'"):
-        toy.values(method, toy.next(method))
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (lambda hp: hp.Choice("x", ["a", "b"]), lambda hp: hp.Choice("x", ["a", "b", "c"])),
+        (lambda hp: hp.Int("x", 1, 5), lambda hp: hp.Float("x", 1, 5)),
+        (lambda hp: hp.Float("x", 1, 5), lambda hp: hp.Float("x", 1, 5, sampling="log")),
+        (lambda hp: hp.Int("x", 1, 5, sampling="log"), lambda hp: hp.Int("x", 1, 5)),
+        (lambda hp: hp.Boolean("x"), lambda hp: hp.Int("x", 0, 1)),
+    ],
+    ids=["other values", "int then float", "linear then log", "log then linear", "flag then number"],
+)
+def test_a_name_that_is_declared_in_another_way_is_the_trial_s_failure_and_not_the_search_s(toy, first, second):
+    method = toy.open(3)
+    toy.space, toy.score = first, lambda values: 0.5
+    toy.train(method, toy.next(method))
+    toy.space = second
+    ticket = toy.next(method)
+    with pytest.raises(InputError, match="`x` must be declared alike in every trial.* Received: .*'name': 'x'.* Give"):
+        toy.values(method, ticket)
+    method.tell(ticket, Trial(ticket.number, "failed", reason="InputError"))
+    toy.space = first
+    toy.search_on(method)
+    assert [trial.state for trial in method.trials()] == ["complete", "failed", "complete"]
     method.close()
+
+
+def test_a_range_that_moves_with_another_value_is_no_contradiction(toy):
+    toy.space = lambda hp: hp.Int("small", 1, hp.Int("large", 2, 60))
+    toy.score = lambda values: values["small"] / values["large"]
+    assert [trial.state for trial in toy.search(6)] == ["complete"] * 6
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts open files through /proc")

@@ -35,9 +35,8 @@ def free_name(name: str, is_taken: Callable[[str], bool]) -> str:
 
 def latest_name(name: str, is_taken: Callable[[str], bool]) -> str | None:
     """The name that was put aside last; None where none was."""
-    latest, number = None, 2
-    following = name
-    while is_taken(following):
-        latest, following = following, f"{name}-{number}"
+    latest, number = name if is_taken(name) else None, 2
+    while is_taken(f"{name}-{number}"):
+        latest = f"{name}-{number}"
         number += 1
     return latest

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
 from emotune.errors import EmotuneError, InputError
+from emotune.search.methods.aside import aside_name, changed_keys, free_name, latest_name, why_aside
+from emotune.search.methods.median import median_pruner
 from emotune.search.methods.method import Nothing, StudySettings, Ticket, seed_of
+from emotune.search.methods.optuna_database import open_database
 from emotune.search.presence import Presence
 from emotune.search.space import Parameter, Value
 from emotune.search.trials import Trial
@@ -26,9 +29,6 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 __all__ = ["ALGORITHMS", "OptunaMethod"]
-
-# Complete trials before the median is trusted to prune.
-PRUNER_STARTUP_TRIALS = 10
 
 # Random trials before TPE models anything; Optuna's own default.
 SAMPLER_STARTUP_TRIALS = 10
@@ -62,12 +62,11 @@ class OptunaMethod:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._settings = settings
         settings.folder.mkdir(parents=True, exist_ok=True)
-        self._path = settings.folder / "optuna.db"
         self._lock = FileLock(settings.folder / "optuna.lock")
         self._presence = Presence(settings.folder / "owners")
         self._default: Value | None = None
         with self._locked():
-            self._storage = _open_database(self._path)
+            self._storage = open_database(settings.folder / "optuna.db")
             self._study = self._open_study()
             self._join()
             self._hand_back_orphans()
@@ -95,12 +94,12 @@ class OptunaMethod:
         if name in names:
             study = optuna.load_study(study_name=name, storage=self._storage)
             theirs = study.user_attrs.get("identity", {})
-            changed = [key for key in identity if theirs.get(key) != identity[key]]
+            changed = changed_keys(theirs, identity)
             if not changed and not self._settings.fresh:
                 return study
-            self._put_aside(study, changed, names)
-        earlier = _latest(f"{name}-{_short(identity)}", names)
-        if earlier in names and not self._settings.fresh:
+            self._put_aside(study, theirs, changed, names)
+        earlier = latest_name(aside_name(name, identity), names.__contains__)
+        if earlier is not None and not self._settings.fresh:
             self._settings.say(f"The earlier study {earlier} fits this run again: it is continued as {name}.")
             self._rename(earlier, name)
             return optuna.load_study(study_name=name, storage=self._storage)
@@ -110,20 +109,17 @@ class OptunaMethod:
         study.set_user_attr("identity", identity)
         return study
 
-    def _put_aside(self, study: optuna.Study, changed: Sequence[str], names: set[str]) -> None:
+    def _put_aside(
+        self, study: optuna.Study, theirs: Mapping[str, str], changed: Sequence[str], names: set[str]
+    ) -> None:
         if any(map(self._presence.is_alive, study.user_attrs.get("processes", []))):
             raise InputError(
                 f"Study {study.study_name} is being searched by another process with another "
                 f"{' and another '.join(changed) or 'start'}. Wait until it ends, or use --study NAME."
             )
-        aside = f"{study.study_name}-{_short(study.user_attrs.get('identity', {}))}"
-        number = 2
-        while aside in names:
-            aside = f"{study.study_name}-{_short(study.user_attrs.get('identity', {}))}-{number}"
-            number += 1
+        aside = free_name(aside_name(study.study_name, theirs), names.__contains__)
         self._rename(study.study_name, aside)
-        why = f"this run has another {' and another '.join(changed)}" if changed else "--fresh starts anew"
-        self._settings.say(f"The study {self._settings.name} is put aside as {aside}: {why}.")
+        self._settings.say(f"The study {study.study_name} is put aside as {aside}: {why_aside(changed)}.")
 
     def _rename(self, old: str, new: str) -> None:
         import sqlalchemy
@@ -192,27 +188,20 @@ class OptunaMethod:
         """Ask Optuna for a value; the first trial of a study takes the defaults."""
         trial: Any = ticket.handle
         self._default = parameter.default
-        if parameter.choices:
-            try:
-                value: Value = trial.suggest_categorical(parameter.name, list(parameter.choices))
-            except ValueError as error:
-                raise InputError(
-                    f"The values of choice `{parameter.name}` must be the same in every trial. Received: "
-                    f"{', '.join(map(repr, parameter.choices))}, unlike before. Give each list of values its own name."
-                ) from error
-            return value
-        suggest = trial.suggest_int if parameter.kind == "int" else trial.suggest_float
-        step = {} if parameter.step is None else {"step": parameter.step}
-        with warnings.catch_warnings():
-            # A step that does not divide the range: the space's own lattice ends where Optuna's does.
-            warnings.simplefilter("ignore")
-            number: Value = suggest(parameter.name, parameter.low, parameter.high, log=parameter.log, **step)
-        return number if parameter.kind == "int" else parameter.checked(number)
+        try:
+            value = _suggested(trial, parameter)
+        except ValueError as error:
+            raise InputError(
+                f"Hyperparameter `{parameter.name}` must be declared alike in every trial: the same values of a "
+                f"choice; for numbers the same kind and sampling. Received: {parameter.to_dict()}, unlike before. "
+                "Give each declaration its own name."
+            ) from error
+        return parameter.checked(value) if parameter.kind == "float" else value
 
     def report(self, ticket: Ticket, epoch: int, score: float) -> bool:
         """Hand the score to the pruner."""
         trial: Any = ticket.handle
-        self._study.pruner = _pruner()
+        self._study.pruner = median_pruner()
         with warnings.catch_warnings():
             # A trial that is trained once more reports the same again.
             warnings.simplefilter("ignore")
@@ -257,19 +246,22 @@ class OptunaMethod:
             self._storage.engine.dispose()
 
 
-def _short(identity: Any) -> str:
-    from emotune.files import fingerprint
+def _suggested(trial: Any, parameter: Parameter) -> Value:
+    """Optuna's value.
 
-    return fingerprint(dict(identity))[:8]
-
-
-def _latest(name: str, names: set[str]) -> str:
-    """The study that was put aside last under `name`, which is followed by -2, -3, ... when it is taken."""
-    latest, number = name, 2
-    while f"{name}-{number}" in names:
-        latest = f"{name}-{number}"
-        number += 1
-    return latest
+    Raises:
+        ValueError: if the study knows the name as something else.
+    """
+    if parameter.choices:
+        value: Value = trial.suggest_categorical(parameter.name, list(parameter.choices))
+        return value
+    suggest = trial.suggest_int if parameter.kind == "int" else trial.suggest_float
+    step = {} if parameter.step is None else {"step": parameter.step}
+    with warnings.catch_warnings():
+        # A step that does not divide the range: the space's own lattice ends where Optuna's does.
+        warnings.simplefilter("ignore")
+        number: Value = suggest(parameter.name, parameter.low, parameter.high, log=parameter.log, **step)
+    return number
 
 
 def _ended(trial: FrozenTrial) -> Trial:
@@ -278,12 +270,6 @@ def _ended(trial: FrozenTrial) -> Trial:
         return Trial.from_dict(content)
     # Ended by somebody else's hand, such as the dashboard's.
     return Trial(trial.number, "failed", dict(trial.params), reason="ended without a result")
-
-
-def _pruner() -> optuna.pruners.BasePruner:
-    import optuna
-
-    return optuna.pruners.MedianPruner(n_startup_trials=PRUNER_STARTUP_TRIALS)
 
 
 def _default_first(sampler: BaseSampler, method: OptunaMethod) -> BaseSampler:
@@ -309,36 +295,3 @@ def _default_first(sampler: BaseSampler, method: OptunaMethod) -> BaseSampler:
             sampler.after_trial(study, trial, state, values)
 
     return DefaultFirst()
-
-
-def _open_database(path: Any) -> Any:
-    """Optuna's database in SQLite, set up for several processes.
-
-    Raises:
-        EmotuneError: if the file is not a database that Optuna can use.
-    """
-    import sqlite3
-
-    import sqlalchemy
-    from optuna.storages import RDBStorage
-
-    try:
-        # Readers and one writer at a time do not block each other; the mode is kept in the file.
-        with contextlib.closing(sqlite3.connect(path, timeout=60)) as connection:
-            connection.execute("PRAGMA journal_mode=WAL")
-            found = connection.execute("PRAGMA quick_check").fetchone()[0]
-            if found != "ok":
-                raise sqlite3.DatabaseError(" ".join(found.split()))
-        storage = RDBStorage(f"sqlite:///{path.as_posix()}", engine_kwargs={"connect_args": {"timeout": 60}})
-    except (sqlite3.DatabaseError, sqlalchemy.exc.SQLAlchemyError, RuntimeError) as error:
-        raise EmotuneError(
-            f"Expected an Optuna database at {path}, but it cannot be opened ({str(error).splitlines()[0]}). "
-            "Move the file away to start anew, or put back a copy."
-        ) from error
-
-    def prepare(connection: Any, _record: Any) -> None:
-        # WAL with NORMAL loses at most the last commits on a power cut, never the database.
-        connection.execute("PRAGMA synchronous=NORMAL")
-
-    sqlalchemy.event.listen(storage.engine, "connect", prepare)
-    return storage

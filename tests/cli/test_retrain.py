@@ -1,0 +1,272 @@
+"""The retrain's command: what it refuses before it trains, when it opens the test part, and whom it warns about."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emotune.cli.constants import CONSTANTS
+from emotune.cli.retrain import main
+from emotune.data.sources import load_dataset
+from emotune.evaluation.ledger import LEDGER
+from emotune.evaluation.splits import split_dataset
+from emotune.features.settings import FeatureSettings
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+SPACE = """
+import keras
+
+{layer}
+
+class EmotionHyperModel:
+    def __init__(self, problem):
+        self.problem = problem
+
+    def build_model(self, hp):
+        inputs = keras.Input(self.problem.input_shape)
+        x = {body}
+        outputs = keras.layers.Dense(self.problem.n_classes, activation="softmax")(x)
+        model = keras.Model(inputs, outputs)
+        model.compile(keras.optimizers.Adam(hp.Float("learning_rate", 1e-4, 0.5, default=1e-2)),
+                      "sparse_categorical_crossentropy")
+        return model
+"""
+PLAIN = SPACE.format(layer="", body='keras.layers.Dense(hp.Int("dense_units_0", 1, 64, default=8))(inputs)')
+OWN_LAYER = SPACE.format(
+    layer="""
+@keras.saving.register_keras_serializable("own")
+class Twice(keras.layers.Layer):
+    def call(self, inputs):
+        return 2.0 * inputs
+""",
+    body="Twice()(inputs)",
+)
+CONSTANTS_OF_TEST = {"EPOCHS": 2, "PATIENCE": 2, "DENSE_UNITS": [4], "EXTRA_HYPERPARAMETERS": {}, "SEED": 1}
+
+
+class Project:
+    """A folder with src/config.py, src/hyperparameter_tuner.py and a table of eight people."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.models = root / "models"
+        self.models.mkdir()
+        (root / "src").mkdir()
+        self.table(root / "table.npz", [f"P{number}" for number in range(8)])
+        self.space(PLAIN)
+        self.configure()
+
+    @staticmethod
+    def table(path, names, seed=0):
+        source = np.random.default_rng(seed)
+        labels = np.tile([0, 1], 6 * len(names))
+        inputs = source.normal(size=(len(labels), 7)).astype(np.float32)
+        inputs[:, 0] += 3 * labels
+        np.savez(path, X=inputs, y=labels, subject=np.repeat(names, 12))
+
+    def space(self, text):
+        (self.root / "src" / "hyperparameter_tuner.py").write_text(text, encoding="utf-8")
+
+    def configure(self, **changes):
+        values = {constant.name: constant.example for constant in CONSTANTS}
+        values |= {"DATA": "table.npz", **CONSTANTS_OF_TEST, **changes}
+        lines = "".join(f"{name} = {value!r}\n" for name, value in values.items())
+        (self.root / "src" / "config.py").write_text(lines, encoding="utf-8")
+
+    def best(self, hyperparameters, *, table="table.npz", seed=1, **metadata):
+        dataset = load_dataset(table, FeatureSettings())
+        split = split_dataset(dataset, seed=seed)
+        content = {
+            "best_score": 0.7,
+            "default_score": 0.6,
+            "trial": 3,
+            "study": "toy-study",
+            "data": dataset.name,
+            "split": split.to_dict(),
+            "fingerprints": {"data": dataset.fingerprint, "split": split.fingerprint},
+            **metadata,
+        }
+        path = self.models / "best_hyperparameters.json"
+        path.write_text(json.dumps({"hyperparameters": hyperparameters, "metadata": content}), encoding="utf-8")
+        return split
+
+    def run(self, *arguments):
+        return main([*arguments], root=self.root)
+
+    def evaluation(self):
+        return json.loads((self.models / "evaluation.json").read_text(encoding="utf-8"))
+
+    def untouched(self):
+        return not (self.models / LEDGER).exists() and not (self.models / "evaluation.json").exists()
+
+
+APPLIED = {"dense_units_0": 4, "learning_rate": 0.001}
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    import emotune.models.backend as backend
+
+    monkeypatch.chdir(tmp_path)
+    # Threads can be set only before TensorFlow has computed anything, as an earlier test may have it do.
+    monkeypatch.setattr(backend, "prepare_backend", lambda: None)
+    return Project(tmp_path)
+
+
+@pytest.fixture
+def untrained(monkeypatch):
+    """Training is an error: whatever is wrong must be said before."""
+    import emotune.studies.retrain as study
+
+    monkeypatch.setattr(study, "train", lambda *_args, **_options: pytest.fail("it trained"))
+
+
+def test_people_whom_the_applied_search_has_seen_are_named_and_written_down(project, capsys):
+    theirs = project.best(APPLIED)
+    project.configure(SEED=2)
+    assert project.run("--quiet") == 0
+    evaluation = project.evaluation()
+    test = evaluation["split"]["people"]["test"]
+    seen = [name for name in test if name not in theirs.people["test"]]
+    assert seen
+    assert evaluation["chosen_with"] == seen
+    out = capsys.readouterr().out
+    assert (
+        f"warning: the configuration was chosen by the search toy-study on table.npz, in which {', '.join(seen)}" in out
+    )
+    assert "never seen" not in out
+    bundle = json.loads((project.models / "bundle" / "bundle.json").read_text(encoding="utf-8"))
+    assert bundle["evaluation"]["chosen_with"] == seen
+    assert sorted(path.name for path in project.models.iterdir()) == [
+        "best_hyperparameters.json", "bundle", "evaluation.json", LEDGER
+    ]  # fmt: skip
+
+
+def seen_by(project, capsys):
+    """What the run says of the search, without training anything."""
+    from argparse import Namespace
+
+    from emotune.cli.configuration import read_configuration
+    from emotune.cli.retrain import _say_what_is_not_applied, _seen_by_the_choice
+    from emotune.search.trials import read_best
+    from emotune.studies.preparation import prepare
+
+    configuration = read_configuration(project.root / "src" / "config.py")
+    prepared = prepare(configuration.data, FeatureSettings(), n_steps=1, seed=configuration.seed)
+    path = project.models / "best_hyperparameters.json"
+    seen = _seen_by_the_choice(configuration, read_best(path), prepared, Namespace(quiet=False))
+    _say_what_is_not_applied(configuration, read_best(path), prepared, path)
+    return seen, capsys.readouterr().out
+
+
+def test_the_same_data_and_split_need_no_word(project, capsys):
+    project.best(APPLIED)
+    assert seen_by(project, capsys) == ([], "")
+
+
+def test_a_configuration_of_ones_own_was_chosen_with_nobody(project, capsys):
+    project.best({"dense_units_0": 16, "learning_rate": 0.001}, seed=2)
+    seen, out = seen_by(project, capsys)
+    assert seen == []
+    assert "not applied: DENSE_UNITS = [16]" in out
+
+
+def test_people_of_the_same_name_in_other_data_are_warned_of(project, capsys):
+    project.table(project.root / "other.npz", [f"P{number}" for number in range(8)], seed=5)
+    project.best(APPLIED, table="other.npz", seed=2)
+    seen, out = seen_by(project, capsys)
+    assert seen
+    assert "if the same names mean the same people" in out
+
+
+def test_quite_other_data_is_only_noted(project, capsys):
+    project.table(project.root / "other.npz", [f"Q{number}" for number in range(8)], seed=5)
+    project.best(APPLIED, table="other.npz")
+    seen, out = seen_by(project, capsys)
+    assert seen == []
+    assert out == "note: the configuration was chosen by the search toy-study on other.npz, not on table.npz.\n"
+
+
+def test_a_search_that_does_not_say_who_was_where_is_noted(project, capsys):
+    project.best(APPLIED, seed=2, split=None)
+    assert "does not say who was in which part" in seen_by(project, capsys)[1]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "said"),
+    [
+        (
+            {},
+            "is chosen by the search toy-study on table.npz: 0.700 on its validation part, against 0.600 of the",
+        ),
+        ({"default_score": None}, "on table.npz: 0.700 on its validation part. `python"),
+        ({"trial": 0}, "is the default configuration, chosen by the search toy-study on table.npz: 0.700 on its val"),
+        ({"best_score": None}, "on table.npz. `python run_hyperparameter_tuning.py --apply` writes it"),
+        ({"fingerprints": {"data": "x"}}, "on table.npz, which is not the data of this run (table.npz): 0.700"),
+    ],
+)
+def test_what_is_not_applied_says_where_it_comes_from(project, capsys, metadata, said):
+    project.best({"dense_units_0": 16, "learning_rate": 0.001}, **metadata)
+    out = seen_by(project, capsys)[1]
+    assert "not applied: DENSE_UNITS = [16] in best_hyperparameters.json; src/config.py has [4]" in out
+    assert said in out
+
+
+def test_a_damaged_winner_stops_only_a_run_that_asks_for_it(project, capsys, untrained):
+    project.configure(EXTRA_HYPERPARAMETERS={"gate": 1})
+    (project.models / "best_hyperparameters.json").write_text("{", encoding="utf-8")
+    assert project.run("--from-best") != 0
+    assert "EXTRA" not in capsys.readouterr().err
+    assert project.run() != 0
+    printed = capsys.readouterr()
+    assert "note: Expected a JSON file at" in printed.out
+    assert "`EXTRA_HYPERPARAMETERS` must hold names that the model asks for. Received: gate" in printed.err
+
+
+def test_a_value_that_does_not_fit_is_named_by_its_constant_before_training(project, capsys, untrained):
+    body = 'hp.Choice("vector_entry", ["windows"]) and keras.layers.Dense(4)(inputs)'
+    project.space(SPACE.format(layer="", body=body))
+    assert project.run() != 0
+    message = "`VECTOR_ENTRY` must be one of 'windows'. Received: 'electrodes'. Edit it in src/config.py."
+    assert message in capsys.readouterr().err
+    assert project.untouched()
+
+
+def test_values_outside_the_space_are_noted_by_their_constants(project, capsys):
+    project.configure(DENSE_UNITS=[100])
+    assert project.run("--quiet") == 0
+    assert "note: outside the space, taken as it is. `DENSE_UNITS[0]` must be a whole" in capsys.readouterr().out
+    assert project.evaluation()["configured"]["hyperparameters"]["dense_units_0"] == 100
+    assert project.evaluation()["chosen_with"] == []
+
+
+@pytest.mark.parametrize("from_best", [True, False])
+def test_a_space_of_the_users_own_may_mean_another_kind_of_value(project, from_best):
+    body = 'keras.layers.Dense({"narrow": 4, "wide": 8}[hp.Choice("dense_units_0", ["narrow", "wide"])])(inputs)'
+    project.space(SPACE.format(layer="", body=body))
+    best = {"dense_units_0": "wide", "learning_rate": 0.01}
+    project.best(best)
+    if not from_best:
+        project.configure(LEARNING_RATE=0.01, EXTRA_HYPERPARAMETERS={"dense_units_0": "wide"})
+    assert project.run("--quiet", *(["--from-best"] if from_best else [])) == 0
+    assert project.evaluation()["configured"]["hyperparameters"] == best
+
+
+def test_a_winner_of_another_split_is_refused(project, capsys, untrained):
+    project.best(APPLIED, seed=2)
+    assert project.run("--from-best") != 0
+    assert "comes from a search on another split" in capsys.readouterr().err
+    assert project.untouched()
+
+
+def test_the_test_part_stays_closed_where_the_network_cannot_be_saved(project, capsys):
+    import keras
+
+    project.space(OWN_LAYER)
+    assert project.run("--quiet") != 0
+    keras.saving.get_custom_objects().pop("own>Twice")
+    assert "Received: Twice. Build it of Keras's layers" in capsys.readouterr().err
+    assert project.untouched()
+    assert list(project.models.iterdir()) == []
