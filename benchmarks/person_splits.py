@@ -85,7 +85,7 @@ def tuned_and_default(prepared, metric, arguments, seed, folder):
     )
     try:
         begun = time.monotonic()
-        trials = tuning.run(Silent()).trials
+        trials = tuning.run(Silent())
         unconfirmed = tuning.save_best(folder / "best.json", trials, "benchmark")
         confirmation = tuning.confirm(trials, lambda done, total: None)
         confirmed = tuning.save_best(folder / "best.json", trials, "benchmark", confirmation)

@@ -172,3 +172,12 @@ def test_a_prediction_as_json(saved):
     assert content["windows"][1]["start_s"] == 4.0
     assert sum(content["windows"][1]["probabilities"].values()) == pytest.approx(1.0, abs=1e-5)
     assert content["whole_recording_is"] == "mean of the windows' probabilities"
+
+
+def test_no_run_of_windows_crosses_an_interruption():
+    from emotune.prediction.predictor import _runs
+
+    starts = np.array([0.0, 4.0, 8.0, 20.0, 24.0])  # 12 and 16 touched a break
+    assert _runs(starts, 2, 4.0).tolist() == [[0, 1], [1, 2], [3, 4]]
+    assert _runs(starts, 1, 4.0).tolist() == [[0], [1], [2], [3], [4]]
+    assert _runs(starts, 4, 4.0).tolist() == []

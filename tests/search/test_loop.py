@@ -228,7 +228,7 @@ class TestTrials:
         ]
         method, watcher = Scripted(configurations), Watcher()
         result = bench.run(method, workers=2, observer=watcher)
-        trials = result.trials
+        trials = result
         assert len(watcher.ends) == 10
         assert [trial.number for trial in trials] == list(range(10))
         assert [trial.state for trial in trials] == (
@@ -264,7 +264,7 @@ class TestTrials:
 
     def test_report_at_the_rungs_and_end_when_told(self, bench):
         method = Scripted([{}, {}], prunes=lambda ticket, epoch: ticket.number == 1 and epoch == 4)
-        whole, pruned = bench.run(method).trials
+        whole, pruned = bench.run(method)
         ends = rungs(EPOCHS)
         assert [(number, epoch) for number, epoch, _ in method.reports] == [(0, end) for end in ends] + [(1, 2), (1, 4)]
         for number, epoch, score in method.reports:
@@ -276,7 +276,7 @@ class TestTrials:
         tickets = [Ticket(0, last_epoch=3), Ticket(1, last_epoch=EPOCHS, first_epoch=3, continues=0), Ticket(2)]
         short, continued, whole = bench.run(
             Scripted([{}, {}, {}], tickets=tickets), weights=bench.folder / "weights"
-        ).trials
+        )
         assert (len(short.scores), short.full_length) == (3, False)
         assert (len(continued.scores), continued.full_length) == (EPOCHS - 3, True)
         assert continued.kept_epoch >= 3
@@ -284,14 +284,14 @@ class TestTrials:
 
     def test_whose_earlier_one_s_weights_are_gone_start_at_the_beginning(self, bench):
         tickets = [Ticket(0, last_epoch=EPOCHS, first_epoch=3, continues=7)]
-        trial = bench.run(Scripted([{}], tickets=tickets), weights=bench.folder / "weights").trials[0]
+        trial = bench.run(Scripted([{}], tickets=tickets), weights=bench.folder / "weights")[0]
         assert (trial.state, len(trial.scores)) == ("complete", EPOCHS)
 
 
 class TestWorkers:
     def test_are_replaced_before_they_have_leaked_much(self, bench):
         n = RECYCLE_AFTER_TRIALS + 2
-        assert len(bench.run(Scripted([{}] * n)).trials) == n
+        assert len(bench.run(Scripted([{}] * n))) == n
         pids = [line.split()[-1] for line in bench.log.read_text().splitlines() if line.startswith("building")]
         assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [RECYCLE_AFTER_TRIALS, 2]
 
@@ -301,7 +301,7 @@ class TestWorkers:
         n_lines = len(bench.log.read_text().splitlines())
         before = time.monotonic()
         result = bench.run(method)
-        assert len(result.trials) == 2
+        assert len(result) == 2
         assert time.monotonic() - before < 0.5
         assert len(bench.log.read_text().splitlines()) == n_lines
 
@@ -319,7 +319,7 @@ class TestWorkers:
             return worker
 
         monkeypatch.setattr(WorkerPool, "start", note)
-        assert len(bench.run(Scripted([{}] * n_trials), workers=n_workers).trials) == n_trials
+        assert len(bench.run(Scripted([{}] * n_trials), workers=n_workers)) == n_trials
         # None waited for another one to get ready.
         assert started[:expected] == [False] * expected
         assert max(alive) == expected
@@ -370,7 +370,7 @@ class TestWorkers:
                 held.release()
 
         watcher.waiting = lambda what: (watcher.waits.append(what), stop_holding(what))
-        assert len(bench.run(Scripted([{}]), observer=watcher).trials) == 1
+        assert len(bench.run(Scripted([{}]), observer=watcher)) == 1
         assert watcher.waits[0] == "cores that other searches on this machine hold"
         free = others.take()
         assert free is not None
@@ -468,15 +468,15 @@ class TestAWholeSearch:
         tuning = tune(6, method=method, algorithm=algorithm)
         watcher = Watcher()
         result = tuning.run(watcher)
-        assert [trial.number for trial in result.trials] == list(range(6))
+        assert [trial.number for trial in result] == list(range(6))
         assert sorted(watcher.ends) == list(range(6))
         default = {"units": 4, "learning_rate": 1e-2, "trouble": "none", "batch_size": 16}
-        assert result.trials[0].hyperparameters == default
-        assert len({trial.hyperparameters["learning_rate"] for trial in result.trials}) >= 3
-        for trial in result.trials:
+        assert result[0].hyperparameters == default
+        assert len({trial.hyperparameters["learning_rate"] for trial in result}) >= 3
+        for trial in result:
             assert trial.n_parameters == n_parameters(trial.hyperparameters["units"])
         path = tmp_path / "best_hyperparameters.json"
-        best = tuning.save_best(path, result.trials, "python run_hyperparameter_tuning.py")
+        best = tuning.save_best(path, result, "python run_hyperparameter_tuning.py")
         assert best.full_length
         stored = read_best(path)
         assert stored.hyperparameters == best.hyperparameters
@@ -501,7 +501,7 @@ class TestAWholeSearch:
         assert not written & raw
 
     def test_of_one_worker_can_be_repeated(self, tune):
-        first, second = (tune(3, workers=1, folder=folder).run(Watcher()).trials for folder in ("one", "two"))
+        first, second = (tune(3, workers=1, folder=folder).run(Watcher()) for folder in ("one", "two"))
         assert [dict(trial.hyperparameters) for trial in first] == [dict(trial.hyperparameters) for trial in second]
         assert [trial.scores for trial in first] == [trial.scores for trial in second]
 
@@ -513,16 +513,16 @@ class TestAWholeSearch:
             tune.file.write_text(SPACE.replace('"units", 4, 32', '"units", 64, 128') + "\nnot Python any more (")
 
         result = tuning.run(Watcher(on_end=edit))
-        assert [trial.state for trial in result.trials] == ["complete"] * 4
-        assert all(trial.hyperparameters["units"] <= 32 for trial in result.trials)
+        assert [trial.state for trial in result] == ["complete"] * 4
+        assert all(trial.hyperparameters["units"] <= 32 for trial in result)
         path = tmp_path / "best.json"
-        tuning.save_best(path, result.trials, "command")
+        tuning.save_best(path, result, "command")
         assert read_best(path).metadata["fingerprints"] == identity
 
     def test_whose_every_trial_fails_says_why_and_writes_nothing(self, tune, tmp_path):
         tune.file.write_text(SPACE.replace('trouble == "raise"', "units > 4").replace('trouble == "nan"', "True"))
         tuning = tune(3)
-        trials = tuning.run(Watcher()).trials
+        trials = tuning.run(Watcher())
         assert [trial.state for trial in trials] == ["failed"] * 3
         path = tmp_path / "best.json"
         with pytest.raises(

@@ -135,14 +135,14 @@ def _search(arguments: Namespace, configuration: Configuration, models: Path, be
     from emotune.cli.progress import Progress, duration
     from emotune.evaluation.metrics import metric_named
     from emotune.features.store import cache_folder
-    from emotune.search.presence import n_cores
+    from emotune.search.presence import default_workers, n_cores
     from emotune.search.trials import best_of
     from emotune.studies.confirmation import n_fits
     from emotune.studies.tuning import Tuning, TuningSettings, first_guess_s
 
     metric = metric_named(configuration.metric)
     prepared = load(configuration, arguments)
-    workers = arguments.workers or n_cores()
+    workers = arguments.workers or default_workers()
     total = None if arguments.add_trials else arguments.max_trials or DEFAULT_TRIALS
     tuning = Tuning(
         TuningSettings(
@@ -189,8 +189,7 @@ def _search(arguments: Namespace, configuration: Configuration, models: Path, be
         interrupted = False
         try:
             with progress:
-                result = tuning.run(progress)
-            trials, interrupted = result.trials, result.interrupted
+                trials = tuning.run(progress)
         except KeyboardInterrupt:
             trials, interrupted = tuning.method.trials(), True
         command = shlex.join(["python", "run_hyperparameter_tuning.py", *arguments.given])

@@ -123,10 +123,14 @@ def predict_recording(bundle: Bundle, recording: Recording, *, offset_s: float =
             f"Received: {n_windows} in {recording.duration_s:g} s of {recording.source or 'the recording'}. "
             "Give a longer recording."
         )
+    runs = _runs(features.starts_s, n_steps, bundle.features.window_s * (1.0 - bundle.features.overlap))
+    if len(runs) == 0:
+        raise InputError(
+            f"Expected {n_steps} windows of {bundle.features.window_s:g} s in a row, as the model sees them. Received: "
+            f"interruptions after fewer in {recording.place}. Give a recording with a longer whole stretch."
+        )
     inputs = bundle.scaler.transform(features.values)
-    if len(bundle.input_shape) == 2:
-        runs = np.arange(n_windows - n_steps + 1)[:, None] + np.arange(n_steps)
-        inputs = inputs[runs]
+    inputs = inputs[runs] if len(bundle.input_shape) == 2 else inputs[runs[:, 0]]
     probabilities = np.asarray(bundle.model.predict(inputs, batch_size=_BATCH, verbose=0), dtype=np.float64)
     if probabilities.shape != (len(inputs), len(bundle.class_names)) or not np.isfinite(probabilities).all():
         raise EmotuneError(
@@ -140,13 +144,21 @@ def predict_recording(bundle: Bundle, recording: Recording, *, offset_s: float =
     )
     return Prediction(
         class_names=bundle.class_names,
-        starts_s=offset_s + features.starts_s[: len(inputs)],
-        stops_s=offset_s + features.starts_s[n_steps - 1 :] + bundle.features.window_s,
+        starts_s=offset_s + features.starts_s[runs[:, 0]],
+        stops_s=offset_s + features.starts_s[runs[:, -1]] + bundle.features.window_s,
         probabilities=_calibrated(probabilities, bundle.temperature),
         interpolated=features.interpolated,
         dropped=montage.dropped,
         findings=features.findings,
     )
+
+
+def _runs(starts_s: NDArray[np.float64], n_steps: int, hop_s: float) -> NDArray[np.int64]:
+    """Rows of every `n_steps` windows in a row, `(n_runs, n_steps)`, sliding by one; none across an interruption."""
+    runs = np.arange(max(0, len(starts_s) - n_steps + 1))[:, None] + np.arange(n_steps)
+    # Windows start on whole samples, so a hop may differ from the nominal one by a little.
+    whole = (np.abs(np.diff(starts_s[runs], axis=1) - hop_s) <= 0.25 * hop_s).all(axis=1)
+    return np.asarray(runs[whole], dtype=np.int64)
 
 
 def _calibrated(probabilities: NDArray[np.float64], temperature: float | None) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ from emotune.search.space import Parameter
 from emotune.search.trials import Trial
 from emotune.search.workers import Gone, Worker, WorkerPool
 
-__all__ = ["Observer", "Search", "SearchResult", "refit_all"]
+__all__ = ["Observer", "Search", "refit_all"]
 
 # How long to sit on the pipes before looking at slots and other processes again.
 _TICK_S = 0.2
@@ -45,19 +45,6 @@ class Observer(Protocol):
     def waiting(self, what: str) -> None:
         """Nothing of this process has run for a while: it waits for what is given."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class SearchResult:
-    """What a search brought.
-
-    Attributes:
-        trials: every ended trial of the study, by number.
-        interrupted: whether it ended before the study had its trials.
-    """
-
-    trials: list[Trial]
-    interrupted: bool = False
 
 
 @dataclass
@@ -91,7 +78,7 @@ class Search:
     _retries: list[_Running] = field(default_factory=list)
     _idle_since: float = field(default_factory=time.monotonic)
 
-    def run(self) -> SearchResult:
+    def run(self) -> list[Trial]:
         """Search until the study has its total in all processes together.
 
         Raises:
@@ -112,7 +99,7 @@ class Search:
             finally:
                 # Whatever ended the search, and however badly: no worker outlives it.
                 self.pool.close()
-        return SearchResult(self.method.trials())
+        return self.method.trials()
 
     def explore(self) -> tuple[Parameter, ...]:
         """The space, seen by building a few dozen models in a worker.

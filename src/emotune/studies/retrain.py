@@ -123,7 +123,9 @@ def evaluate(
         chosen_with: people (or trials) of the test part that the configuration was chosen with; see `seen_by_search`.
     """
     dataset, split = prepared.dataset, prepared.split
-    openings = ledger.record(split, data=dataset.name, why="retrain: default and configured network")
+    openings = ledger.record(
+        split, data=dataset.name, data_fingerprint=dataset.fingerprint, why="retrain: default and configured network"
+    )
     inputs, targets = prepared.part(split.test)
     subjects = dataset.groups["subject"][split.test]
     majority_class = int(np.bincount(dataset.targets[split.train]).argmax())

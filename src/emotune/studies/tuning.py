@@ -24,7 +24,7 @@ from emotune.features.vector import FEATURE_VERSION
 from emotune.files import fingerprint, fingerprint_of_file, replacing
 from emotune.search.development import DevelopmentData, save_development_data
 from emotune.search.hypermodel import fingerprint_of_source
-from emotune.search.loop import Observer, Search, SearchResult, refit_all
+from emotune.search.loop import Observer, Search, refit_all
 from emotune.search.messages import WorkerSetup
 from emotune.search.methods import METHODS, Method, StudySettings, open_method
 from emotune.search.presence import Slots, n_cores
@@ -34,10 +34,10 @@ from emotune.studies.confirmation import Candidate, Confirmation, candidates_of,
 from emotune.studies.preparation import Prepared
 from emotune.studies.stored_fits import StoredFits
 
-__all__ = ["Tuning", "TuningSettings", "first_guess_s", "provenance", "training_version"]
+__all__ = ["TRAINING_VERSION", "Tuning", "TuningSettings", "first_guess_s", "provenance"]
 
 # Raised when the same configuration would be trained or scored otherwise; old studies are then put aside.
-training_version = 1
+TRAINING_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +142,11 @@ class Tuning:
             "metric": settings.metric.name,
             "algorithm": f"{settings.method}/{self.algorithm}",
             "space": fingerprint_of_source(self._space),
-            "training": fingerprint([training_version, settings.epochs, settings.patience, settings.seed]),
+            "training": fingerprint([TRAINING_VERSION, settings.epochs, settings.patience, settings.seed]),
         }
 
-    def run(self, observer: Observer) -> SearchResult:
-        """Search; the result is stored trial by trial.
+    def run(self, observer: Observer) -> list[Trial]:
+        """Search; every ended trial of the study, by number. Each is stored when it ends.
 
         Raises:
             InputError: if the user's file cannot be run, or not build the default configuration.
@@ -159,13 +159,13 @@ class Tuning:
             weights.mkdir(parents=True, exist_ok=True)
         pool, slots = self._workers()
         try:
-            result = Search(self.method, pool, slots, settings.seed, observer, weights=weights).run()
+            trials = Search(self.method, pool, slots, settings.seed, observer, weights=weights).run()
         except InputError as error:
             # Workers read the copy; the user mends the original.
             raise InputError(str(error).replace(str(self._space), str(settings.hypermodel))) from error
-        if weights is not None and not result.interrupted:
+        if weights is not None:
             shutil.rmtree(weights, ignore_errors=True)
-        return result
+        return trials
 
     def confirm(self, trials: list[Trial], on_fit: Callable[[int, int], None]) -> Confirmation | None:
         """Train the best trials and the default again on folds of the development people, and choose among them.
