@@ -7,13 +7,14 @@ import signal
 import sys
 import traceback
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from emotune.errors import EmotuneError
 
-__all__ = ["INTERRUPTED", "add_output_arguments", "python_command", "run_command"]
+__all__ = ["INTERRUPTED", "add_output_arguments", "python_command", "run_command", "run_script"]
 
 INTERRUPTED = 130
 
@@ -31,6 +32,16 @@ def python_command() -> str:
         return "python"
     path = os.path.relpath(sys.executable)
     return f'"{path}"' if " " in path else path
+
+
+def run_script(
+    parser: ArgumentParser, action: Callable[[Namespace], int | None], argv: Sequence[str] | None, root: Path
+) -> int:
+    """Run a script of the project: `arguments.root` is its folder, `arguments.given` the words as they were typed."""
+    arguments = parser.parse_args(argv)
+    arguments.root = root
+    arguments.given = list(sys.argv[1:] if argv is None else argv)
+    return run_command(action, arguments)
 
 
 def run_command(action: Callable[[Namespace], int | None], arguments: Namespace) -> int:

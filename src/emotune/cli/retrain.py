@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shlex
-import sys
 import tempfile
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emotune.cli.command import add_output_arguments, run_command
+from emotune.cli.command import add_output_arguments, run_script
 from emotune.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,10 +30,7 @@ examples:
 
 def main(argv: Sequence[str] | None = None, *, root: Path) -> int:
     """Run the command; `root` is the folder that holds src/ and models/. Gives the exit code."""
-    arguments = _parser().parse_args(argv)
-    arguments.root = root
-    arguments.given = list(sys.argv[1:] if argv is None else argv)
-    return run_command(_retrain, arguments)
+    return run_script(_parser(), _retrain, argv, root)
 
 
 def _parser() -> ArgumentParser:
@@ -64,7 +60,8 @@ def _retrain(arguments: Namespace) -> int:
             "EPOCHS": arguments.epochs,
             "PATIENCE": arguments.patience,
             "SEED": arguments.seed,
-            "MODELS_DIR": arguments.models_dir,
+            # A path on the command line is relative to where the command is run.
+            "MODELS_DIR": arguments.models_dir and str(Path(arguments.models_dir).resolve()),
         }
     )
     models = arguments.root / configuration.models_dir
@@ -77,9 +74,9 @@ def _retrain(arguments: Namespace) -> int:
 
         print_table(("setting", "value", "from"), configuration.rows())
 
-    from emotune.cli.tune import load
+    from emotune.cli.loading import load
 
-    prepared = load(configuration, arguments)
+    prepared = load(configuration, quiet=arguments.quiet)
     chosen_with: list[str] = []
     if best is not None and arguments.from_best:
         _same_data(best, prepared, best_path)

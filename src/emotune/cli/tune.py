@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emotune.cli.command import INTERRUPTED, add_output_arguments, python_command, run_command
+from emotune.cli.command import INTERRUPTED, add_output_arguments, python_command, run_script
 from emotune.search.methods import METHODS
 
 if TYPE_CHECKING:
     from emotune.cli.configuration import Configuration
     from emotune.search.trials import Trial
     from emotune.studies.confirmation import Confirmation
-    from emotune.studies.preparation import Prepared
     from emotune.studies.tuning import Tuning
 
 __all__ = ["main"]
@@ -37,10 +36,7 @@ examples:
 
 def main(argv: Sequence[str] | None = None, *, root: Path) -> int:
     """Run the command; `root` is the folder that holds src/ and models/. Gives the exit code."""
-    arguments = _parser().parse_args(argv)
-    arguments.root = root
-    arguments.given = list(sys.argv[1:] if argv is None else argv)
-    return run_command(_tune, arguments)
+    return run_script(_parser(), _tune, argv, root)
 
 
 def _parser() -> ArgumentParser:
@@ -132,6 +128,7 @@ def _search(arguments: Namespace, configuration: Configuration, models: Path, be
 
     # TensorFlow is imported in the background while the data is read.
     warm_up()
+    from emotune.cli.loading import load
     from emotune.cli.progress import Progress, duration
     from emotune.evaluation.metrics import metric_named
     from emotune.features.store import cache_folder
@@ -141,7 +138,7 @@ def _search(arguments: Namespace, configuration: Configuration, models: Path, be
     from emotune.studies.tuning import Tuning, TuningSettings, first_guess_s
 
     metric = metric_named(configuration.metric)
-    prepared = load(configuration, arguments)
+    prepared = load(configuration, quiet=arguments.quiet)
     workers = arguments.workers or default_workers()
     total = None if arguments.add_trials else arguments.max_trials or DEFAULT_TRIALS
     tuning = Tuning(
@@ -209,46 +206,6 @@ def _search(arguments: Namespace, configuration: Configuration, models: Path, be
         return 0
     finally:
         tuning.method.close()
-
-
-def load(configuration: Configuration, arguments: Namespace) -> Prepared:
-    """Read the data of a run, and say what it is and what the checks found."""
-    from emotune.cli.progress import Reading
-    from emotune.studies.preparation import prepare
-
-    prepared = prepare(
-        configuration.data,
-        configuration.feature_settings,
-        n_steps=configuration.n_steps,
-        seed=configuration.seed,
-        class_names=configuration.class_names,
-        on_recording=None if arguments.quiet else Reading().read,
-    )
-    if not arguments.quiet:
-        describe(prepared)
-    return prepared
-
-
-def describe(prepared: Prepared) -> None:
-    """Print what the data is and what the checks found."""
-    dataset, split = prepared.dataset, prepared.split
-    shape = " × ".join(str(length) for length in dataset.inputs.shape[1:])
-    people = {name: len(names) for name, names in split.people.items()}
-    print(
-        f"Data {dataset.name}: {len(dataset)} windows of {shape} values, classes {', '.join(dataset.class_names)}; "
-        f"the largest class has {prepared.majority:.1%}."
-    )
-    print(
-        f"Split by {split.protocol}: {len(split.train)} windows to train, {len(split.validation)} to validate, "
-        f"{len(split.test)} kept for the test"
-        + (
-            f" ({people['train']}, {people['validation']} and {people['test']} people)."
-            if any(people.values())
-            else "."
-        )
-    )
-    for finding in prepared.findings:
-        print(f"{finding.severity}: {finding}")
 
 
 def _report(

@@ -1,0 +1,51 @@
+"""Reading the data of a run, and saying what it is: the same for the search and the retrain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from emotune.cli.configuration import Configuration
+    from emotune.studies.preparation import Prepared
+
+__all__ = ["describe", "load"]
+
+
+def load(configuration: Configuration, *, quiet: bool) -> Prepared:
+    """Read the data of a run, and say what it is and what the checks found."""
+    from emotune.cli.progress import Reading
+    from emotune.studies.preparation import prepare
+
+    prepared = prepare(
+        configuration.data,
+        configuration.feature_settings,
+        n_steps=configuration.n_steps,
+        seed=configuration.seed,
+        class_names=configuration.class_names,
+        on_recording=None if quiet else Reading().read,
+    )
+    if not quiet:
+        describe(prepared)
+    return prepared
+
+
+def describe(prepared: Prepared) -> None:
+    """Print what the data is and what the checks found."""
+    dataset, split = prepared.dataset, prepared.split
+    shape = " × ".join(str(length) for length in dataset.inputs.shape[1:])
+    people = {name: len(names) for name, names in split.people.items()}
+    print(
+        f"Data {dataset.name}: {len(dataset)} windows of {shape} values, classes {', '.join(dataset.class_names)}; "
+        f"the largest class has {prepared.majority:.1%}."
+    )
+    print(
+        f"Split by {split.protocol}: {len(split.train)} windows to train, {len(split.validation)} to validate, "
+        f"{len(split.test)} kept for the test"
+        + (
+            f" ({people['train']}, {people['validation']} and {people['test']} people)."
+            if split.protocol == "subject"
+            else "."
+        )
+    )
+    for finding in prepared.findings:
+        print(f"{finding.severity}: {finding}")
