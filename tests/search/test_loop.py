@@ -274,9 +274,7 @@ class TestTrials:
 
     def test_go_on_with_an_earlier_one_s_weights(self, bench):
         tickets = [Ticket(0, last_epoch=3), Ticket(1, last_epoch=EPOCHS, first_epoch=3, continues=0), Ticket(2)]
-        short, continued, whole = bench.run(
-            Scripted([{}, {}, {}], tickets=tickets), weights=bench.folder / "weights"
-        )
+        short, continued, whole = bench.run(Scripted([{}, {}, {}], tickets=tickets), weights=bench.folder / "weights")
         assert (len(short.scores), short.full_length) == (3, False)
         assert (len(continued.scores), continued.full_length) == (EPOCHS - 3, True)
         assert continued.kept_epoch >= 3
