@@ -139,7 +139,7 @@ def test_kill_9_of_a_worker_and_then_of_the_search_loses_nothing(root, start):
     trials = stored(root)
     assert [trial.number for trial in trials] == list(range(9))
     assert all(trial.state.is_finished() for trial in trials)
-    assert [trial.params for trial in trials][: len(before)] == [trial.params for trial in before]
+    assert [trials[trial.number].params for trial in before] == [trial.params for trial in before]
     winner = max(trials, key=lambda trial: trial.value)
     assert best(root)["metadata"]["best_score"] == winner.value
     assert list((root / "models").glob(".*.json")) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 import keras
@@ -18,12 +19,18 @@ def prepare_backend() -> None:
     TensorFlow are told by their own environment variables and left alone.
     """
     if keras.backend.backend() == "tensorflow":
-        import tensorflow
+        # A process that has computed already (a notebook, a test run) keeps the threads and cards that it has.
+        with contextlib.suppress(RuntimeError):
+            _prepare_tensorflow()
 
-        tensorflow.config.threading.set_intra_op_parallelism_threads(1)
-        tensorflow.config.threading.set_inter_op_parallelism_threads(1)
-        if os.environ.get("EMOTUNE_GPU") != "1":
-            tensorflow.config.set_visible_devices([], "GPU")
-            return
-        for card in tensorflow.config.list_physical_devices("GPU"):
-            tensorflow.config.experimental.set_memory_growth(card, True)
+
+def _prepare_tensorflow() -> None:
+    import tensorflow
+
+    tensorflow.config.threading.set_intra_op_parallelism_threads(1)
+    tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+    if os.environ.get("EMOTUNE_GPU") != "1":
+        tensorflow.config.set_visible_devices([], "GPU")
+        return
+    for card in tensorflow.config.list_physical_devices("GPU"):
+        tensorflow.config.experimental.set_memory_growth(card, True)
