@@ -21,7 +21,7 @@ floors: .venv/.ready-dev
 	PYTHONPATH=src $(BIN)/lint-imports --no-cache
 
 unit: .venv/.ready-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile --durations 15
 
 .venv/.ready: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { echo "emotune needs Python 3.11, 3.12 or 3.13; $(PYTHON) is another. Run: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
