@@ -14,10 +14,13 @@ from emotune.data.sources import load_dataset
 from emotune.evaluation.audit import audit
 from emotune.evaluation.splits import Split, split_dataset
 from emotune.features.settings import FeatureSettings
-from emotune.findings import Finding, refuse_errors
+from emotune.findings import Finding, listed, refuse_errors
 from emotune.models.problem import Problem
 
 __all__ = ["Prepared", "prepare"]
+
+# So many names are shown in a message.
+_LISTED = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,10 +74,26 @@ def prepare(
         InputError: if the data cannot be read, split or trained on.
     """
     dataset = load_dataset(data, settings, n_steps=n_steps, on_recording=on_recording)
-    dataset = replace(dataset, class_names=class_names(dataset.class_names))
+    numbered = dataset.class_names
+    dataset = replace(dataset, class_names=class_names(numbered))
     split = split_dataset(dataset, seed=seed)
-    findings = (*dataset.findings, *audit(dataset, split))
+    findings = (*dataset.findings, *_renamed(numbered, dataset.class_names), *audit(dataset, split))
     refuse_errors(findings)
     scaler = Scaler.fit(dataset.inputs[split.train])
     problem = Problem(dataset.inputs.shape[1:], dataset.n_classes, dataset.layout)
     return Prepared(dataset, split, scaler, problem, findings)
+
+
+def _renamed(numbered: tuple[str, ...], names: tuple[str, ...]) -> list[Finding]:
+    """That the data has numbers and the settings their meaning: 0 and 1 may be other things in other data."""
+    if numbered == names:
+        return []
+    pairs = listed([f"{number} = {name}" for number, name in zip(numbered, names, strict=True)], _LISTED)
+    return [
+        Finding(
+            "named-classes",
+            "note",
+            f"The labels are numbers, which EMOTION_LABELS names: {pairs}.",
+            "Edit it in src/config.py if they mean something else.",
+        )
+    ]
