@@ -82,6 +82,19 @@ class TestTheQuotaOfAContainer:
         monkeypatch.setattr(psutil, "virtual_memory", Memory)
         assert default_workers() == expected
 
+    @pytest.mark.parametrize("name", ["memory.max", "memory/memory.limit_in_bytes"])
+    @pytest.mark.parametrize(("limit", "expected"), [("max\n", 8), ("2500000000\n", 3), ("1000\n", 1), ("9" * 19, 8)])
+    def test_workers_are_no_more_than_a_container_has_memory_for(self, tmp_path, monkeypatch, name, limit, expected):
+        import psutil
+
+        class Memory:
+            available = 10**12
+
+        monkeypatch.setattr(psutil, "virtual_memory", Memory)
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(limit)
+        assert default_workers() == expected
+
 
 class TestPresence:
     def test_a_file_that_cannot_be_deleted_is_no_error(self, tmp_path, monkeypatch):

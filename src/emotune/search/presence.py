@@ -56,7 +56,20 @@ def default_workers() -> int:
     """How many trials to train at once: one a core, as far as free memory goes, and at least one."""
     import psutil
 
-    return max(1, min(n_cores(), psutil.virtual_memory().available // _BYTES_A_WORKER))
+    memory = min(psutil.virtual_memory().available, _limit_of_memory())
+    return int(max(1, min(n_cores(), memory // _BYTES_A_WORKER)))
+
+
+def _limit_of_memory() -> float:
+    """The bytes that a container may take; infinite where nothing limits it.
+
+    What it takes already is not asked for: most of that is the file cache, which gives way.
+    """
+    # Control groups, version 2 ("max" is no limit), then version 1 (where no limit is a number beyond any memory).
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError):
+            return int((_CGROUPS / name).read_text("ascii"))
+    return math.inf
 
 
 class Presence:
