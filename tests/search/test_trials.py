@@ -99,7 +99,9 @@ class TestTheFile:
             ('{"hyperparameters": [], "metadata": {}}', "Expected the objects `hyperparameters` and `metadata`"),
             ('{"hyperparameters": {}, "metadata": {"schema": 99}}', "schema 99, newer than .* Update emotune"),
             ('{"hyperparameters": {}, "metadata": {"schema": "1"}}', "schema 1, newer"),
-            ('{"hyperparameters": {"units": [8]}, "metadata": {}}', r"must be texts, numbers or booleans.*units=\[8\]"),
+            ('{"hyperparameters": {"units": [8]}, "metadata": {}}', r"texts, finite numbers or booleans.*units=\[8\]"),
+            ('{"hyperparameters": {"rate": NaN}, "metadata": {}}', r"texts, finite numbers or booleans.*rate=nan"),
+            ('{"hyperparameters": {"rate": 1e999}, "metadata": {}}', r"texts, finite numbers or booleans.*rate=inf"),
             ('{"hyperparameters": {"units": null}, "metadata": {}}', "units=None"),
         ],
     )

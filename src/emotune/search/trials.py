@@ -116,10 +116,14 @@ def read_best(path: Path | str) -> Best:
     schema = metadata.get("schema", SCHEMA)
     if not isinstance(schema, int) or schema > SCHEMA:
         raise InputError(f"{path} has schema {schema}, newer than {SCHEMA}, the newest known here. Update emotune.")
-    wrong = [name for name, value in hyperparameters.items() if not isinstance(value, bool | int | float | str)]
+    wrong = [
+        name
+        for name, value in hyperparameters.items()
+        if not isinstance(value, bool | int | float | str) or (isinstance(value, float) and not math.isfinite(value))
+    ]
     if wrong:
         raise InputError(
-            f"The hyperparameters in {path} must be texts, numbers or booleans. Received: "
+            f"The hyperparameters in {path} must be texts, finite numbers or booleans. Received: "
             f"{', '.join(f'{name}={hyperparameters[name]!r}' for name in wrong)}. {remedy}"
         )
     return Best(hyperparameters, metadata)
