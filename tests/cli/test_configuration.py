@@ -243,7 +243,7 @@ def test_what_is_better_and_not_applied_is_named(write):
 def test_what_is_not_applied_can_be_said_of_any_winner(write):
     configuration = read_configuration(write())
     odd = {"batch_norm": "before", "cnn_blocks": "few", "own": float("nan"), "dense_units_0": None}
-    extra = {"activation": "relu", "batch_norm": "before", "cnn_blocks": "few"}
+    extra = {"batch_norm": "before", "cnn_blocks": "few"}
     assert not_applied(configuration, odd) == [("EXTRA_HYPERPARAMETERS", {"activation": "relu"}, extra)]
 
 

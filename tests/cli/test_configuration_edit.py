@@ -62,7 +62,7 @@ def write(tmp_path, monkeypatch):
 def test_only_the_value_changes_and_the_change_is_named(write):
     path = write()
     before = path.read_text()
-    changes = apply_to_config(path, {"learning_rate": 0.0004})
+    changes = apply_to_config(path, {"learning_rate": 0.0004, "activation": "relu"})
     assert [str(change) for change in changes] == ["LEARNING_RATE 0.001 -> 0.0004"]
     assert path.read_text() == before.replace("LEARNING_RATE = 0.001", "LEARNING_RATE = 0.0004")
 
@@ -78,6 +78,7 @@ def test_comments_layout_and_order_stay(write):
         "kernel_size_0": 7,
         "kernel_size_1": 5,
         "activation": "gelu",
+        "own": 3,
     }
     apply_to_config(path, best)
     expected = (
@@ -115,7 +116,7 @@ def test_a_longer_list_keeps_each_comment_at_its_item(write):
 
 def test_new_extra_hyperparameters_stand_below_the_old_ones(write):
     path = write(text=COMMENTED)
-    apply_to_config(path, {"depth": 4})
+    apply_to_config(path, {"depth": 4, "own": 3, "activation": "relu"})
     expected = """{
     'activation': "relu",   # mine too
     "own" : 3,
@@ -150,7 +151,7 @@ def test_line_ends_and_encoding_stay(write, encoding, head, newline):
     text = head + path.read_text().replace("# why", "# warum nicht größer?")
     path.write_bytes(text.replace("\n", newline).encode(encoding))
     before = path.read_bytes()
-    apply_to_config(path, {"learning_rate": 0.5, "own": "größer"})
+    apply_to_config(path, {"learning_rate": 0.5, "own": "größer", "activation": "relu"})
     expected = before.replace(b"LEARNING_RATE = 0.001", b"LEARNING_RATE = 0.5").replace(
         b"{'activation': 'relu'}", "{'activation': 'relu', \"own\": \"größer\"}".encode(encoding.removesuffix("-sig"))
     )
@@ -173,7 +174,7 @@ def test_a_file_without_a_last_newline_keeps_it_so(write):
 
 def test_a_missing_constant_is_added_at_the_end_with_a_comment(write):
     path = write({"LSTM_UNITS": "", "L2": ""}, text="# the end")
-    changes = apply_to_config(path, {"use_lstm": True, "lstm_units": 96})
+    changes = apply_to_config(path, {"use_lstm": True, "lstm_units": 96, "activation": "relu"})
     assert sorted(map(str, changes)) == ["L2 (new) -> 1e-05", "LSTM_UNITS (new) -> 96"]
     expected = "# the end\n\n# Added with the winner of a search: the file had no such constant.\nLSTM_UNITS = 96\n"
     assert expected in path.read_text()
@@ -408,7 +409,7 @@ def test_a_value_that_fits_no_constant_is_written_among_the_extra_ones(write):
     path = write()
     best = {"batch_norm": "before", "dense_layers": 1, "dense_units_0": "wide", "input_dropout": 0}
     changes = {change.constant: change.after for change in apply_to_config(path, best)}
-    extra = {"activation": "relu", "batch_norm": "before", "dense_units_0": "wide"}
+    extra = {"batch_norm": "before", "dense_units_0": "wide"}
     assert changes == {"INPUT_DROPOUT": 0.0, "EXTRA_HYPERPARAMETERS": extra}
     configured = read_configuration(path).hyperparameters
     assert {name: configured[name] for name in best} == best

@@ -117,9 +117,9 @@ def hyperparameters_of(values: Mapping[str, Any]) -> dict[str, Any]:
 def constants_of(hyperparameters: Mapping[str, Any], current: Mapping[str, Any], *, where: str) -> dict[str, Any]:
     """A configuration's hyperparameters -> the constants that stand for them.
 
-    What the hyperparameters do not name (a rate of a layer that was not there) keeps its current value, and
-    what no constant stands for, or what its constant cannot hold, goes to `EXTRA_HYPERPARAMETERS`:
-    `hyperparameters_of` gives back each of them.
+    What the hyperparameters do not name (a rate of a layer that was not there) keeps its current value.
+    `EXTRA_HYPERPARAMETERS` holds what no constant stands for, or what its constant cannot hold, and nothing else:
+    a name there that the model does not ask for would be refused. `hyperparameters_of` gives back each of them.
 
     Args:
         hyperparameters: name -> plain value, such as a search's winner.
@@ -148,14 +148,10 @@ def constants_of(hyperparameters: Mapping[str, Any], current: Mapping[str, Any],
     for constant in _TUNED:
         left.pop(constant.counted_by, None)
         left.pop(constant.switched_by, None)
-    named = hyperparameters_of({**result, EXTRA: {}})
     left |= {name: value for name, value in hyperparameters.items() if name not in fitting}
-    kept = {
-        name: value
-        for name, value in current[EXTRA].items()
-        if name in left or (name not in hyperparameters and not (name in named and _fits(name, value)))
-    }
-    result[EXTRA] = checked(_BY_NAME[EXTRA], {**kept, **left}, where=where)
+    # In the user's order where they have one.
+    known = {name: left[name] for name in current[EXTRA] if name in left}
+    result[EXTRA] = checked(_BY_NAME[EXTRA], known | left, where=where)
     return result
 
 
