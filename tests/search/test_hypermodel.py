@@ -5,7 +5,7 @@ import pytest
 from emotune.errors import EmotuneError, InputError
 from emotune.files import fingerprint_of_file
 from emotune.models.problem import Problem
-from emotune.search.hypermodel import build, fingerprint_of_source, load_hypermodel
+from emotune.search.hypermodel import build, fingerprint_of_source, known_good, load_hypermodel
 from emotune.search.space import Defaults, Replay
 
 PROBLEM = Problem((167,), 3)
@@ -138,6 +138,34 @@ class TestTheFingerprint:
         file.write_text(other)
         assert fingerprint_of_source(file) != before
 
+    def test_changes_with_the_users_own_modules(self, file, tmp_path):
+        file.write_text("import numpy, blocks\n" + SOURCE)
+        (tmp_path / "blocks.py").write_text("from layers.inner import SIZE  # mine\nimport blocks\n")
+        (tmp_path / "layers").mkdir()
+        (tmp_path / "layers" / "__init__.py").write_text("")
+        (tmp_path / "layers" / "inner.py").write_text("SIZE = 3\n")
+        (tmp_path / "unused.py").write_text("SIZE = 3\n")
+        before = fingerprint_of_source(file, modules=tmp_path)
+        (tmp_path / "unused.py").write_text("SIZE = 4\n")
+        (tmp_path / "blocks.py").write_text("from layers.inner import SIZE\nimport blocks\n")
+        assert fingerprint_of_source(file, modules=tmp_path) == before
+        (tmp_path / "layers" / "inner.py").write_text("SIZE = 4\n")
+        changed = fingerprint_of_source(file, modules=tmp_path)
+        assert changed != before
+        (tmp_path / "blocks.py").write_text("import blocks\nSIZE = 4\n")
+        assert fingerprint_of_source(file, modules=tmp_path) not in (before, changed)
+
+    def test_changes_with_what_is_known_to_be_good(self, file):
+        before = fingerprint_of_source(file)
+        file.write_text(SOURCE.replace("    def __init__", '    known_good = [{"units": 6}]\n\n    def __init__'))
+        assert fingerprint_of_source(file) != before
+
+    def test_of_a_module_that_is_not_python_is_refused(self, file, tmp_path):
+        file.write_text("import blocks\n" + SOURCE)
+        (tmp_path / "blocks.py").write_text("def f(:\n")
+        with pytest.raises(InputError, match=r"blocks.py is not Python"):
+            fingerprint_of_source(file, modules=tmp_path)
+
     def test_of_a_body_that_is_only_words_stays_when_they_change(self, file):
         file.write_text('def f():\n    """One."""\n')
         before = fingerprint_of_source(file)
@@ -163,3 +191,41 @@ class TestTheFingerprint:
             fingerprint_of_source(tmp_path / "nowhere.py")
         with pytest.raises(InputError, match="is not Python"):
             fingerprint_of_source(tmp_path)
+
+
+class TestKnownGood:
+    @pytest.mark.parametrize(
+        ("line", "expected"),
+        [
+            ("pass", ()),
+            ("known_good = []", ()),
+            ('known_good = [{"units": 6}, {"rate": 0.5, "batch_norm": True, "kind": "a"}]', None),
+            ('known_good: list = ({"units": 6},)', ({"units": 6},)),
+        ],
+    )
+    def test_is_read_from_the_class_without_running_it(self, file, line, expected):
+        file.write_text(
+            f"raise SystemExit\n{SOURCE.replace('    def __init__', f'    {line}{chr(10)}    def __init__')}"
+        )
+        if expected is None:
+            expected = ({"units": 6}, {"rate": 0.5, "batch_norm": True, "kind": "a"})
+        assert known_good(file) == expected
+
+    @pytest.mark.parametrize(
+        "value",
+        ['{"units": 6}', "[3]", '[{"units": [6]}]', "[{6: 6}]", '[{"units": SIZE}]', "[None]", '[{"units": None}]'],
+    )
+    def test_of_another_form_is_refused(self, file, value):
+        file.write_text(SOURCE.replace("    def __init__", f"    known_good = {value}\n    def __init__"))
+        with pytest.raises(InputError, match=r"`known_good` must be a list of dicts .* Received: ") as raised:
+            known_good(file)
+        assert str(file) in str(raised.value)
+
+    def test_of_another_class_does_not_count(self, file):
+        file.write_text(f"class Other:\n    known_good = [{{}}]\n{SOURCE}")
+        assert known_good(file) == ()
+
+    def test_annotated_without_a_value_is_refused(self, file):
+        file.write_text(SOURCE.replace("    def __init__", "    known_good: list\n    def __init__"))
+        with pytest.raises(InputError, match="Received: nothing"):
+            known_good(file)

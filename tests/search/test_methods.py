@@ -37,6 +37,26 @@ class TestEveryMethod:
         toy.space(default)
         assert trials[0].hyperparameters == default.values
 
+    def test_then_takes_the_starts_that_it_is_given(self, toy):
+        starts = ({}, {"layers": 3, "units_2": 48, "kind": "lstm"}, {"layers": 1, "rate": 0.005})
+        trials = toy.search(5, starts=starts)
+        for number, start in enumerate(starts):
+            replay = Defaults()
+            toy.space(replay)
+            expected = {**replay.values, "units_2": 16, "memory": 32, **start}
+            values = trials[number].hyperparameters
+            assert values == {name: expected[name] for name in values}
+            assert start.items() <= values.items()
+        assert "memory" in trials[1].hyperparameters
+        assert len({repr(values) for values in values_of(trials)}) == 5
+
+    def test_refuses_a_start_outside_the_space_by_name(self, toy):
+        method = toy.open(3, starts=({}, {"rate": 2.0}))
+        with pytest.raises(InputError, match=r"`rate` must be a number from 0.0001 to 0.01"):
+            for _ in range(2):
+                toy.train(method, toy.next(method))
+        method.close()
+
     def test_proposes_within_the_space_and_only_what_the_model_uses(self, toy):
         trials = toy.search(8)
         for values in values_of(trials):  # each value's range was checked when it was proposed

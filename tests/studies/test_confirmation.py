@@ -28,6 +28,13 @@ def test_candidates_are_the_three_best_and_the_default():
     assert [candidate.trial for candidate in candidates_of(trials, maximise=False)] == [0, 3, 1]
 
 
+def test_what_was_given_is_a_candidate_however_the_search_ranks_it():
+    trials = [trial(n, score) for n, score in enumerate([0.5, 0.1, 0.9, 0.6, 0.8])]
+    assert [candidate.trial for candidate in candidates_of(trials, maximise=True, n_starts=2)] == [2, 4, 3, 0, 1]
+    trials[1] = trial(1, 0.1, "pruned")
+    assert [candidate.trial for candidate in candidates_of(trials, maximise=True, n_starts=2)] == [2, 4, 3, 0, 1]
+
+
 def test_pruned_failed_and_shortened_trials_are_no_candidates():
     trials = [
         trial(0, 0.5),
@@ -140,4 +147,4 @@ def test_everything_goes_into_json():
 
 def test_a_short_search_is_confirmed_on_one_drawing():
     assert (drawings(20), drawings(50)) == ((1, 6), (3, 5))
-    assert (n_fits(20), n_fits(50)) == (24, 60)
+    assert (n_fits(20), n_fits(50), n_fits(50, 2), n_fits(2, 2)) == (24, 60, 75, 12)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emotune.cli.command import INTERRUPTED, add_output_arguments, python_command, run_script
-from emotune.search.methods import METHODS
+from emotune.search.methods import METHODS, chosen_method
 
 if TYPE_CHECKING:
     from emotune.cli.configuration import Configuration
@@ -124,20 +124,22 @@ def _asks_for_a_search(arguments: Namespace) -> bool:
 
 
 def _search(arguments: Namespace, configuration: Configuration, models: Path, best_path: Path) -> int:
+    from emotune.evaluation.metrics import metric_named
     from emotune.search.workers import warm_up
 
+    # A slip of the pen is said before anything is read.
+    chosen_method(arguments.method, arguments.tuning_algorithm or "", arguments.study)
+    metric = metric_named(configuration.metric)
     # TensorFlow is imported in the background while the data is read.
     warm_up()
     from emotune.cli.loading import load
     from emotune.cli.progress import Progress, duration
-    from emotune.evaluation.metrics import metric_named
     from emotune.features.store import cache_folder
     from emotune.search.presence import default_workers, n_cores
     from emotune.search.trials import best_of
     from emotune.studies.confirmation import n_fits
     from emotune.studies.tuning import Tuning, TuningSettings, first_guess_s
 
-    metric = metric_named(configuration.metric)
     prepared = load(configuration, quiet=arguments.quiet)
     workers = arguments.workers or default_workers()
     total = None if arguments.add_trials else arguments.max_trials or DEFAULT_TRIALS
@@ -163,7 +165,7 @@ def _search(arguments: Namespace, configuration: Configuration, models: Path, be
     try:
         earlier = tuning.method.trials()
         left = max(0, tuning.method.total - len(earlier))
-        fits = 0 if arguments.no_confirm else n_fits(tuning.method.total)
+        fits = 0 if arguments.no_confirm else n_fits(tuning.method.total, len(tuning.starts))
         n_train, n_parallel = len(prepared.split.train), min(workers, n_cores())
         guess = first_guess_s(n_train, configuration.epochs, left, n_parallel)
         confirming = first_guess_s(n_train, configuration.epochs, fits, n_parallel)

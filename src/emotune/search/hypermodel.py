@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 from emotune.errors import EmotuneError, InputError
 from emotune.files import fingerprint, fingerprint_of_file
 from emotune.imports import FreshSourceLoader
-from emotune.search.space import HyperParameters, Replay
+from emotune.search.space import HyperParameters, Replay, Value
 
 if TYPE_CHECKING:
     from emotune.models.problem import Problem
 
-__all__ = ["CLASS_NAME", "HyperModel", "build", "fingerprint_of_source", "load_hypermodel"]
+__all__ = ["CLASS_NAME", "KNOWN_GOOD", "HyperModel", "build", "fingerprint_of_source", "known_good", "load_hypermodel"]
 
 CLASS_NAME = "EmotionHyperModel"
+KNOWN_GOOD = "known_good"
 
 
 class HyperModel(Protocol):
@@ -88,14 +89,81 @@ def build(hypermodel: HyperModel, hp: HyperParameters) -> tuple[Any, dict[str, A
     return model, arguments
 
 
-def fingerprint_of_source(path: Path | str) -> str:
-    """Changes with the code of a Python file, not with its comments, docstrings or layout.
+def known_good(path: Path | str) -> tuple[Mapping[str, Value], ...]:
+    """The configurations that a hypermodel lists as `known_good`, read without running the file.
+
+    Each names the values in which it differs from the space's default configuration.
 
     Raises:
-        InputError: if the file is missing or is not Python.
+        InputError: if the file is missing or not Python, or the list is not one of plain values.
     """
+    classes = [node for node in _code_of(Path(path)).body if isinstance(node, ast.ClassDef) and node.name == CLASS_NAME]
+    for node in (statement for found in classes for statement in found.body):
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if not any(isinstance(target, ast.Name) and target.id == KNOWN_GOOD for target in targets):
+            continue
+        value = getattr(node, "value", None)
+        try:
+            listed = None if value is None else ast.literal_eval(value)
+        except (ValueError, TypeError):
+            listed = None
+        if not isinstance(listed, list | tuple) or not all(_is_configuration(item) for item in listed):
+            raise InputError(
+                f"`{KNOWN_GOOD}` must be a list of dicts from hyperparameters to plain numbers, texts or booleans. "
+                f"Received: {'nothing' if value is None else ast.unparse(value)} in {path}. "
+                f'Write for example {KNOWN_GOOD} = [{{"dense_layers": 0}}].'
+            )
+        return tuple(listed)
+    return ()
+
+
+def _is_configuration(item: object) -> bool:
+    return isinstance(item, dict) and all(
+        isinstance(name, str) and isinstance(value, bool | int | float | str) for name, value in item.items()
+    )
+
+
+def fingerprint_of_source(path: Path | str, *, modules: Path | None = None) -> str:
+    """Changes with the code of a Python file, not with its comments, docstrings or layout.
+
+    Args:
+        path: the file.
+        modules: the folder of the user's own modules: those that the file imports from there count as its code.
+
+    Raises:
+        InputError: if a file is missing or is not Python.
+    """
+    tree = _code_of(Path(path))
+    # Written out again rather than dumped: the nodes of a tree are others in each version of Python.
+    code = {"": ast.unparse(tree)}
+    waiting = [] if modules is None else _imported(tree)
+    while modules is not None and waiting:
+        name = waiting.pop()
+        source = next(filter(Path.is_file, (modules / f"{name}.py", modules / name / "__init__.py")), None)
+        if source is not None and name not in code and name != "emotune":
+            # Of a package every file counts, whichever are imported.
+            files = [source] if source.stem == name else sorted(source.parent.rglob("*.py"))
+            trees = [_code_of(file) for file in files]
+            code[name] = "\n".join(ast.unparse(tree) for tree in trees)
+            waiting += [imported for tree in trees for imported in _imported(tree)]
+    return fingerprint(code)
+
+
+def _imported(tree: ast.Module) -> list[str]:
+    """Top-level names of the modules that a file imports, in functions too."""
+    names: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.append(node.module)
+    return [name.partition(".")[0] for name in names]
+
+
+def _code_of(path: Path) -> ast.Module:
+    """A file's syntax tree without its docstrings."""
     try:
-        tree = ast.parse(Path(path).read_bytes(), filename=Path(path).name)
+        tree = ast.parse(path.read_bytes(), filename=path.name)
     except FileNotFoundError:
         raise InputError(f"Expected a Python file with the class {CLASS_NAME} at {path}, but there is none.") from None
     except (SyntaxError, ValueError, OSError) as error:
@@ -105,4 +173,4 @@ def fingerprint_of_source(path: Path | str) -> str:
             first = node.body[0] if node.body else None
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
                 node.body[:1] = [] if len(node.body) > 1 else [ast.Pass()]
-    return fingerprint(ast.dump(tree))
+    return tree

@@ -35,10 +35,10 @@ def drawings(n_trials: int) -> tuple[int, int]:
     return (3, 5) if n_trials >= 50 else (1, 6)
 
 
-def n_fits(n_trials: int) -> int:
-    """The most fits that the confirmation of a search of `n_trials` takes."""
+def n_fits(n_trials: int, n_starts: int = 1) -> int:
+    """The most fits that the confirmation of a search of `n_trials`, `n_starts` of them given, takes."""
     repeats, folds = drawings(n_trials)
-    return (N_CANDIDATES + 1) * repeats * folds
+    return min(N_CANDIDATES + n_starts, n_trials) * repeats * folds
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,19 +163,28 @@ def _spread(candidate: Candidate) -> float | None:
     return float(np.std(values, ddof=1)) if len(values) > 1 else None
 
 
-def candidates_of(trials: Sequence[Trial], *, maximise: bool) -> list[Candidate]:
-    """The three best trials, and the default configuration if it is not among them."""
-    default = [trial for trial in trials if trial.number == 0 and trial.hyperparameters]
+def candidates_of(trials: Sequence[Trial], *, maximise: bool, n_starts: int = 1) -> list[Candidate]:
+    """The three best trials, and those that were given if they are not among them.
+
+    A few validation people rank a simple network that is known to be good by luck, as any other: it is judged on
+    the folds in any case.
+
+    Args:
+        trials: of the search.
+        maximise: whether a higher score is better.
+        n_starts: how many of the first trials were given; the default configuration is number 0.
+    """
+    starts = [trial for trial in trials if trial.number < n_starts and trial.hyperparameters]
     # Hyperband trains one configuration as several trials, the default too: each is one candidate.
-    known = [dict(trial.hyperparameters) for trial in default]
+    known = [dict(trial.hyperparameters) for trial in starts]
     best: list[Trial] = []
     for trial in ranked(trials, maximise=maximise):
         if len(best) == N_CANDIDATES:
             break
-        if trial.number == 0 or dict(trial.hyperparameters) not in known:
+        if trial.number < n_starts or dict(trial.hyperparameters) not in known:
             best.append(trial)
             known.append(dict(trial.hyperparameters))
-    chosen = {trial.number: trial for trial in [*best, *default]}
+    chosen = {trial.number: trial for trial in [*best, *starts]}
     return [
         Candidate(trial.number, dict(trial.hyperparameters), trial.score if trial.full_length else None)
         for trial in chosen.values()

@@ -23,11 +23,12 @@ from emotune.evaluation.metrics import Metric
 from emotune.features.vector import FEATURE_VERSION
 from emotune.files import fingerprint, fingerprint_of_file, replacing
 from emotune.search.development import DevelopmentData, save_development_data
-from emotune.search.hypermodel import fingerprint_of_source
+from emotune.search.hypermodel import KNOWN_GOOD, fingerprint_of_source, known_good
 from emotune.search.loop import Observer, Search, refit_all
 from emotune.search.messages import WorkerSetup
-from emotune.search.methods import METHODS, Method, StudySettings, open_method
+from emotune.search.methods import Method, StudySettings, chosen_method, open_method
 from emotune.search.presence import Slots, n_cores
+from emotune.search.space import Value
 from emotune.search.trials import Best, Trial, best_of, read_best, write_best
 from emotune.search.workers import WorkerPool
 from emotune.studies.confirmation import Candidate, Confirmation, candidates_of, drawings, fold_orders, judge
@@ -89,6 +90,7 @@ class Tuning:
         study: its name.
         algorithm: of the method.
         identity: what the study belongs to, as it was when this search began.
+        starts: the configurations that come first, the space's default as {} before all others.
     """
 
     settings: TuningSettings
@@ -98,12 +100,13 @@ class Tuning:
     study: str = field(init=False)
     algorithm: str = field(init=False)
     identity: Mapping[str, str] = field(init=False)
+    starts: tuple[Mapping[str, Value], ...] = field(init=False)
     _space: Path = field(init=False)
 
     def __post_init__(self) -> None:
-        entry = METHODS.get(self.settings.method)
-        self.study = self.settings.study or (entry.study_name if entry else "")
-        self.algorithm = self.settings.algorithm or (entry.algorithms[0] if entry else "")
+        settings = self.settings
+        self.algorithm, self.study = chosen_method(settings.method, settings.algorithm, settings.study)
+        self.starts = ({}, *known_good(settings.hypermodel))
         self._space = self._copied_space()
         self.identity = self._identity()
         self.method = open_method(
@@ -119,6 +122,7 @@ class Tuning:
                 total=self.settings.total,
                 add=self.settings.add,
                 fresh=self.settings.fresh,
+                starts=self.starts,
                 say=self.say,
             ),
         )
@@ -141,7 +145,7 @@ class Tuning:
             "split": self.prepared.split.fingerprint,
             "metric": settings.metric.name,
             "algorithm": f"{settings.method}/{self.algorithm}",
-            "space": fingerprint_of_source(self._space),
+            "space": fingerprint_of_source(self._space, modules=settings.hypermodel.parent),
             "training": fingerprint([TRAINING_VERSION, settings.epochs, settings.patience, settings.seed]),
         }
 
@@ -165,7 +169,18 @@ class Tuning:
             raise InputError(str(error).replace(str(self._space), str(settings.hypermodel))) from error
         if weights is not None:
             shutil.rmtree(weights, ignore_errors=True)
+        self._say_what_starts_missed(trials)
         return trials
+
+    def _say_what_starts_missed(self, trials: list[Trial]) -> None:
+        for trial in trials:
+            if trial.number < len(self.starts) and trial.state == "complete":
+                unused = [name for name in self.starts[trial.number] if name not in trial.hyperparameters]
+                if unused:
+                    self.say(
+                        f"note: `{KNOWN_GOOD}` in {self.settings.hypermodel.name} names {', '.join(unused)} for trial "
+                        f"{trial.number}, which the model did not ask for."
+                    )
 
     def confirm(self, trials: list[Trial], on_fit: Callable[[int, int], None]) -> Confirmation | None:
         """Train the best trials and the default again on folds of the development people, and choose among them.
@@ -183,7 +198,7 @@ class Tuning:
             EmotuneError: if workers cannot be started.
         """
         settings, metric = self.settings, self.settings.metric
-        candidates = candidates_of(trials, maximise=metric.maximise)
+        candidates = candidates_of(trials, maximise=metric.maximise, n_starts=len(self.starts))
         if len(candidates) < 2:
             return None
         repeats, folds = drawings(len(trials))

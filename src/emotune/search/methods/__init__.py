@@ -9,7 +9,17 @@ from emotune.errors import InputError
 from emotune.search.methods.method import Method, Nothing, StudySettings, Ticket, seed_of
 from emotune.search.methods.study_name import check_study_name
 
-__all__ = ["METHODS", "Method", "MethodEntry", "Nothing", "StudySettings", "Ticket", "open_method", "seed_of"]
+__all__ = [
+    "METHODS",
+    "Method",
+    "MethodEntry",
+    "Nothing",
+    "StudySettings",
+    "Ticket",
+    "chosen_method",
+    "open_method",
+    "seed_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +55,8 @@ METHODS = {
 }
 
 
-def open_method(name: str, settings: StudySettings) -> Method:
-    """Open or take up a study.
+def chosen_method(name: str, algorithm: str = "", study: str = "") -> tuple[str, str]:
+    """The algorithm and the study's name that a method uses: those given, or else its own.
 
     Raises:
         InputError: if the method or its algorithm is unknown, or the study's name is none.
@@ -54,11 +64,21 @@ def open_method(name: str, settings: StudySettings) -> Method:
     if name not in METHODS:
         raise InputError(f"`--method` must be one of {', '.join(METHODS)}. Received: {name}.")
     entry = METHODS[name]
-    if settings.algorithm not in entry.algorithms:
-        raise InputError(
-            f"Method {name} knows the algorithms {', '.join(entry.algorithms)}. Received: {settings.algorithm}."
-        )
+    algorithm, study = algorithm or entry.algorithms[0], study or entry.study_name
+    if algorithm not in entry.algorithms:
+        raise InputError(f"Method {name} knows the algorithms {', '.join(entry.algorithms)}. Received: {algorithm}.")
+    check_study_name(study)
+    return algorithm, study
+
+
+def open_method(name: str, settings: StudySettings) -> Method:
+    """Open or take up a study.
+
+    Raises:
+        InputError: if the method or its algorithm is unknown, or the study's name is none.
+    """
+    chosen_method(name, settings.algorithm)
     check_study_name(settings.name)
-    module, _, adapter = entry.adapter.partition(":")
+    module, _, adapter = METHODS[name].adapter.partition(":")
     method: Method = getattr(import_module(module), adapter)(settings)
     return method

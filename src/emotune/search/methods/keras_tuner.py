@@ -212,14 +212,17 @@ class KerasTunerMethod:
         values = trial.hyperparameters.values
         if parameter.name not in values:
             source = random.Random(seed_of(self._settings.seed, "missed", ticket.number, parameter.name))
-            values[parameter.name] = parameter.draw(source)
+            given = ticket.number < len(self._settings.starts)
+            values[parameter.name] = (
+                self._settings.start_value(ticket.number, parameter) if given else parameter.draw(source)
+            )
             declare(trial.hyperparameters, parameter)
         value: Value = values[parameter.name]
         return parameter.checked(value)
 
     def report(self, ticket: Ticket, epoch: int, score: float) -> bool:
         """The median rule over this study's trials; Hyperband shortens trials in its own way."""
-        if self._settings.algorithm == "hyperband" or ticket.number == 0:
+        if self._settings.algorithm == "hyperband" or ticket.number < len(self._settings.starts):
             return False
         return self._pruner.is_worse(ticket.number, epoch, score)
 

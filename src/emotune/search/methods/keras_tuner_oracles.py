@@ -1,4 +1,4 @@
-"""KerasTuner's oracles as this project uses them: the defaults first, files written whole, no words of their own."""
+"""KerasTuner's oracles as this project uses them: given trials first, files written whole, no words of their own."""
 
 from __future__ import annotations
 
@@ -53,7 +53,6 @@ def make_oracle(library: Any, settings: StudySettings, total: int, parameters: S
     space = library.HyperParameters()
     for parameter in parameters:
         declare(space, parameter)
-    defaults = {parameter.name: parameter.default for parameter in parameters}
     common = {
         "objective": library.Objective("score", direction="max" if settings.maximise else "min"),
         "hyperparameters": space,
@@ -77,8 +76,8 @@ def make_oracle(library: Any, settings: StudySettings, total: int, parameters: S
     }
     base, special = oracles[settings.algorithm]()
 
-    class DefaultFirst(base):  # type: ignore[misc, valid-type]
-        """The oracle, but its first trial takes the space's defaults, and its files are written whole."""
+    class StartsFirst(base):  # type: ignore[misc, valid-type]
+        """The oracle, but its first trials take what is given, and its files are written whole."""
 
         def save(self) -> None:
             # With a copy: without this file nothing of a study can be used.
@@ -90,12 +89,15 @@ def make_oracle(library: Any, settings: StudySettings, total: int, parameters: S
 
         def populate_space(self, trial_id: str) -> Any:
             response = super().populate_space(trial_id)
-            if not self.trials and response.get("values"):
-                known = response["values"]
-                known.update({name: value for name, value in defaults.items() if name in known})
+            number, values = len(self.trials), response.get("values")
+            # A trial that Hyperband promotes keeps what it was begun with.
+            if number < len(settings.starts) and values and "tuner/trial_id" not in values:
+                for parameter in parameters:
+                    if parameter.name in values:
+                        values[parameter.name] = settings.start_value(number, parameter)
             return response
 
-    oracle = DefaultFirst(**common, **special)
+    oracle = StartsFirst(**common, **special)
     oracle.verbose = 0
     # Private, as are save's `_project_dir`, `_save_trial` and the `_retry_queue` of a study that is taken up: an
     # oracle is told where its files lie only by a tuner of KerasTuner's, which would train in this process.

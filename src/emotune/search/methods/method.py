@@ -56,6 +56,8 @@ class StudySettings:
         total: trials that the study shall have ended; None for `add` more than it has.
         add: trials to add to what is there.
         fresh: whether to put an existing study of the name aside and start anew.
+        starts: the first trials, by number: values by name, the space's default for all others. The first one
+            is empty: the default configuration.
         say: prints one line for the user.
     """
 
@@ -69,7 +71,16 @@ class StudySettings:
     total: int | None
     add: int = 0
     fresh: bool = False
+    starts: tuple[Mapping[str, Value], ...] = ({},)
     say: Callable[[str], None] = field(default=print)
+
+    def start_value(self, number: int, parameter: Parameter) -> Value:
+        """What one of the first trials takes for a parameter.
+
+        Raises:
+            InputError: if the value given for it is outside the space.
+        """
+        return parameter.checked(self.starts[number].get(parameter.name, parameter.default))
 
 
 class Method(Protocol):

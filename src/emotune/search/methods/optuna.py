@@ -64,7 +64,7 @@ class OptunaMethod:
         settings.folder.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(settings.folder / "optuna.lock")
         self._presence = Presence(settings.folder / "owners")
-        self._default: Value | None = None
+        self._start_value: Value | None = None
         with self._locked():
             self._storage = open_database(settings.folder / "optuna.db")
             self._study = self._open_study()
@@ -177,7 +177,7 @@ class OptunaMethod:
             # Each trial has its own seed: a search that goes on never repeats the proposals it began with.
             number = waiting[0].number if waiting else len(trials)
             seed = seed_of(self._settings.seed, "sampler", number)
-            self._study.sampler = _default_first(ALGORITHMS[self._settings.algorithm](seed), self)
+            self._study.sampler = _starts_first(ALGORITHMS[self._settings.algorithm](seed), self)
             trial = self._study.ask()
             trial.set_user_attr("owner", self._presence.name)
             trial.set_user_attr("host", self._presence.host)
@@ -185,9 +185,10 @@ class OptunaMethod:
         return Ticket(trial.number, handle=trial)
 
     def suggest(self, ticket: Ticket, parameter: Parameter) -> Value:
-        """Ask Optuna for a value; the first trial of a study takes the defaults."""
+        """Ask Optuna for a value; the first trials of a study have theirs given."""
         trial: Any = ticket.handle
-        self._default = parameter.default
+        if ticket.number < len(self._settings.starts):
+            self._start_value = self._settings.start_value(ticket.number, parameter)
         try:
             value = _suggested(trial, parameter)
         except ValueError as error:
@@ -206,8 +207,8 @@ class OptunaMethod:
             # A trial that is trained once more reports the same again.
             warnings.simplefilter("ignore")
             trial.report(score, epoch)
-        # The space's own configuration is the yardstick: it always trains to its end.
-        return ticket.number > 0 and bool(trial.should_prune())
+        # What is known to be good is the yardstick: it always trains to its end.
+        return ticket.number >= len(self._settings.starts) and bool(trial.should_prune())
 
     def tell(self, ticket: Ticket, trial: Trial) -> None:
         """Store the result and close the trial."""
@@ -272,20 +273,22 @@ def _ended(trial: FrozenTrial) -> Trial:
     return Trial(trial.number, "failed", dict(trial.params), reason="ended without a result")
 
 
-def _default_first(sampler: BaseSampler, method: OptunaMethod) -> BaseSampler:
-    """`sampler`, but trial 0 takes the space's defaults, which are known only as each name is asked for."""
+def _starts_first(sampler: BaseSampler, method: OptunaMethod) -> BaseSampler:
+    """`sampler`, but the first trials take what is given, which is known only as each name is asked for."""
     from optuna.samplers import BaseSampler
 
-    class DefaultFirst(BaseSampler):
+    n_starts = len(method._settings.starts)
+
+    class StartsFirst(BaseSampler):
         def infer_relative_search_space(self, study: Any, trial: Any) -> Any:
-            return {} if trial.number == 0 else sampler.infer_relative_search_space(study, trial)
+            return {} if trial.number < n_starts else sampler.infer_relative_search_space(study, trial)
 
         def sample_relative(self, study: Any, trial: Any, search_space: Any) -> Any:
-            return {} if trial.number == 0 else sampler.sample_relative(study, trial, search_space)
+            return {} if trial.number < n_starts else sampler.sample_relative(study, trial, search_space)
 
         def sample_independent(self, study: Any, trial: Any, param_name: str, param_distribution: Any) -> Any:
-            if trial.number == 0:
-                return method._default
+            if trial.number < n_starts:
+                return method._start_value
             return sampler.sample_independent(study, trial, param_name, param_distribution)
 
         def before_trial(self, study: Any, trial: Any) -> None:
@@ -294,4 +297,4 @@ def _default_first(sampler: BaseSampler, method: OptunaMethod) -> BaseSampler:
         def after_trial(self, study: Any, trial: Any, state: Any, values: Any) -> None:
             sampler.after_trial(study, trial, state, values)
 
-    return DefaultFirst()
+    return StartsFirst()
