@@ -210,6 +210,12 @@ def _search(arguments: Namespace, configuration: Configuration, models: Path, be
         tuning.method.close()
 
 
+def _named(trial: int, n_starts: int) -> str:
+    if trial == 0:
+        return "default"
+    return f"trial {trial} (known good)" if trial < n_starts else f"trial {trial}"
+
+
 def _report(
     tuning: Tuning, trials: list[Trial], best: Trial, best_path: Path, confirmation: Confirmation | None
 ) -> None:
@@ -224,7 +230,7 @@ def _report(
     if confirmation is not None:
         rows = [
             (
-                "default" if candidate.trial == 0 else f"trial {candidate.trial}",
+                _named(candidate.trial, len(tuning.starts)),
                 _short(candidate.search_score),
                 "failed" if candidate.mean is None else f"{candidate.mean:.4f}",
                 f"{candidate.seconds:.1f}",
