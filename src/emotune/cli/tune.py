@@ -180,9 +180,9 @@ def _search(arguments: Namespace, configuration: Configuration, models: Path, be
             metric,
             tuning.method.total,
             earlier,
-            guess,
+            guess + confirming,
             study=tuning.method.trials,
-            afterwards="then confirming" if fits else "",
+            fits=fits,
             quiet=arguments.quiet,
         )
         interrupted = False
@@ -240,7 +240,8 @@ def _report(
         print_table(
             ("configuration", "in the search", f"on {confirmation.folds}", "seconds a fit"),
             rows,
-            title=f"{metric.name}, trained again and scored on people whom the search did not choose by:",
+            title=f"{metric.name}, trained again and scored on {confirmation.held_out} that the search did not choose "
+            "by:",
         )
         print(confirmation.sentence)
     print_table(
@@ -248,13 +249,16 @@ def _report(
         [(name, known.get(name, "-"), _short(value)) for name, value in best.hyperparameters.items()],
         title=f"\nBest: {'the default configuration' if best.number == 0 else f'trial {best.number}'}",
     )
-    if confirmation is None and best.score is not None:
+    kept = confirmation is None and tuning.confirmed_in(best_path, len(trials)) is not None
+    if kept:
+        print("It was confirmed on folds before, and is kept.")
+    elif confirmation is None and best.score is not None:
         print(
             f"{metric.name} {best.score:.3f} on the {n_validation} validation windows that it was chosen by, which "
             "flatter it."
         )
     print("The test part has not been opened.")
-    print(f"Written: {shown_path(best_path)}")
+    print(f"{'Kept' if kept else 'Written'}: {shown_path(best_path)}")
     python = python_command()
     print(
         f"Next: {python} run_hyperparameter_tuning.py --apply   (writes the winner into src/config.py)\n"

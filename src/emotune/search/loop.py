@@ -13,7 +13,7 @@ from filelock import BaseFileLock
 
 from emotune.errors import EmotuneError, InputError
 from emotune.search.messages import Answer, Asked, Ended, Explore, Explored, Refit, Reported, Train
-from emotune.search.methods.method import Method, Nothing, Ticket, seed_of
+from emotune.search.methods.method import BadStart, Method, Nothing, Ticket, seed_of
 from emotune.search.presence import Slots
 from emotune.search.space import Parameter
 from emotune.search.trials import Trial
@@ -208,6 +208,8 @@ class Search:
     def _suggest(self, ticket: Ticket, parameter: Parameter) -> Answer:
         try:
             return Answer(self.method.suggest(ticket, parameter))
+        except BadStart:
+            raise
         except EmotuneError as error:
             return Answer(error=str(error))
 

@@ -67,9 +67,8 @@ def _prepare_process(setup: WorkerSetup) -> None:
     # Ctrl-C reaches the whole terminal: the search decides what becomes of its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    for folder in setup.search_path:
-        if folder not in sys.path:
-            sys.path.append(folder)
+    # First, since the study's copies of the user's modules go before the modules as they are by now.
+    sys.path[:0] = setup.search_path
     log = os.open(setup.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
