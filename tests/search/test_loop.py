@@ -235,7 +235,8 @@ class TestTrials:
         assert [trial.state for trial in trials] == (
             ["complete"] * 2 + ["failed"] * 3 + ["complete"] + ["failed"] * 3 + ["complete"]
         )
-        assert trials[2].reason == "ValueError: no such network"
+        line = 1 + bench.source.splitlines().index('            raise ValueError("no such network\\nsecond line")')
+        assert trials[2].reason == f"ValueError: no such network (line {line} of space.py)"
         assert trials[3].reason.startswith("diverged: ")
         assert trials[4].reason == "worker killed twice (exit code -9)"
         assert trials[6].reason == "worker killed twice (exit code 3)"
@@ -537,7 +538,9 @@ class TestAWholeSearch:
         assert [trial.state for trial in result] == ["complete"] * n_trials
         assert all(trial.hyperparameters["units"] <= 32 for trial in result)
         tuning.method.close()
-        assert tune(n_trials).identity["space"] != space
+        other = tune(n_trials)
+        assert other.identity["space"] != space
+        other.method.close()
         own.write_text("LOW, HIGH = 4, 32\n")
         assert tune(n_trials).identity["space"] == space
 
@@ -606,6 +609,18 @@ class TestAWholeSearch:
             tune(1).run(Watcher())
         assert str(tune.file) in str(raised.value)
         assert "spaces" not in str(raised.value)
+
+    @pytest.mark.parametrize(("method", "algorithm"), [("optuna", "tpe"), ("keras-tuner", "random")])
+    def test_ends_at_once_where_the_default_cannot_be_built(self, tune, method, algorithm):
+        tune.file.write_text(SPACE.replace("keras.Sequential(layers)", "keras.Sequentia(layers)"))
+        line = 1 + next(i for i, text in enumerate(tune.file.read_text().splitlines()) if "Sequentia(" in text)
+        watcher = Watcher()
+        with pytest.raises(
+            InputError, match=rf"default configuration, .*AttributeError.*\(line {line} of hyperparameter_t"
+        ):
+            tune(50, method=method, algorithm=algorithm).run(watcher)
+        assert len(watcher.ends) <= 2  # of each worker the first one
+        assert none_alive()
 
     def test_puts_the_weights_of_a_study_aside_with_it(self, tune, tmp_path):
         tuning = tune(6, method="keras-tuner", algorithm="hyperband")

@@ -53,7 +53,7 @@ def run_command(action: Callable[[Namespace], int | None], arguments: Namespace)
     try:
         return action(arguments) or 0
     except KeyboardInterrupt:
-        print("Interrupted. The same command goes on from here.", file=sys.stderr)
+        print("Interrupted; nothing is half-written. Run the command again.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output (a pager, `head`) has left. Python would complain once more on exit.

@@ -110,7 +110,7 @@ class Progress:
             self._trials.update({other.number: other for other in self._study()})
         best = best_of(self._trials.values(), maximise=self._metric.maximise)
         if trial.state == "failed":
-            what = f"failed: {trial.reason}"
+            what = f"failed: {trial.reason.rstrip('.')}"
         else:
             what = f"{self._metric.name} {trial.score:.3f}, {len(trial.scores)} epochs, {trial.state}"
         line = f"trial {trial.number:>3}: {what}, {trial.seconds:.1f} s"

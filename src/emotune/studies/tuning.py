@@ -173,7 +173,9 @@ class Tuning:
         pool, slots = self._workers()
         try:
             with deferred_interrupts():
-                trials = Search(self.method, pool, slots, settings.seed, observer, weights=weights).run()
+                trials = Search(
+                    self.method, pool, slots, settings.seed, observer, weights=weights, must_build_default=True
+                ).run()
         except InputError as error:
             # Workers read the copy; the user mends the original.
             raise InputError(str(error).replace(str(self._space), str(settings.hypermodel))) from error
