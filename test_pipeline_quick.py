@@ -6,6 +6,7 @@
 It uses your src/config.py and src/hyperparameter_tuner.py, and a temporary folder: your models/ is only read.
 """
 
+import argparse
 import contextlib
 import io
 import json
@@ -17,6 +18,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "src"))
 
 from emotune.cli import console, retrain, tune  # noqa: E402  the path comes first
+from emotune.cli.command import INTERRUPTED  # noqa: E402
 from emotune.recordings.simulator import Simulator  # noqa: E402
 
 
@@ -53,6 +55,8 @@ def run_pipeline(folder: Path) -> dict:
         output = io.StringIO()
         with contextlib.redirect_stdout(output):
             code = step()
+        if code == INTERRUPTED:
+            raise SystemExit(code)  # what the step says of its temporary files would only mislead
         if code != 0:
             print(output.getvalue())
             raise SystemExit(code)
@@ -73,6 +77,7 @@ def test_the_pipeline_ends_with_a_measured_model(tmp_path):
 
 def main() -> int:
     """Run the chain and print the three lines for it, and for the user's own model where there is one."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(ROOT):
         evaluation = run_pipeline(Path(folder))
     from emotune.studies.retrain import measured_on  # Keras takes a while to import

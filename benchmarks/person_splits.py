@@ -69,7 +69,7 @@ def tuned_and_default(prepared, metric, arguments, seed, folder):
     tuning = Tuning(
         TuningSettings(
             method=arguments.method,
-            algorithm="",
+            algorithm=arguments.tuning_algorithm,
             metric=metric,
             total=arguments.max_trials,
             add=0,
@@ -117,6 +117,7 @@ def main() -> None:
     parser.add_argument("--splits", type=int, default=10)
     parser.add_argument("--max-trials", type=int, default=20)
     parser.add_argument("--method", default="optuna")
+    parser.add_argument("--tuning-algorithm", default="")
     parser.add_argument("--epochs", type=int, default=50)
     parser.add_argument("--patience", type=int, default=10)
     parser.add_argument("--workers", type=int, default=2)
@@ -148,7 +149,8 @@ def main() -> None:
     print(
         f"\n{prepared.dataset.name}: {len(prepared.dataset)} windows, {people['train']}/{people['validation']}/"
         f"{people['test']} people to train, validate and test; {arguments.splits} splits by person; "
-        f"{arguments.method}, {arguments.max_trials} trials a search, {np.mean(seconds):.0f} s a search."
+        f"{arguments.method} {arguments.tuning_algorithm}".rstrip()
+        + f", {arguments.max_trials} trials a search, {np.mean(seconds):.0f} s a search."
     )
     packages = ", ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras", "optuna", "scikit-learn"))
     print(f"{platform.machine()}, {arguments.workers} workers, Python {platform.python_version()}, {packages}.\n")

@@ -60,9 +60,7 @@ def test_without_a_terminal_folds_are_said_every_ten(capsys):
 
 def test_trials_of_other_processes_count(capsys):
     everyone = [trial(0, 0.5), trial(1, 0.8), trial(2, 0.6)]
-    with Progress(
-        metric_named("accuracy"), 3, [], 60.0, study=lambda: everyone, afterwards="then confirming"
-    ) as progress:
+    with Progress(metric_named("accuracy"), 3, [], 60.0, study=lambda: everyone, fits=12) as progress:
         progress.started(0)
         progress.ended(everyone[0])
     assert capsys.readouterr().out.rstrip().endswith("best 0.800 (trial 1)   then confirming")
@@ -75,3 +73,30 @@ def test_reading_is_said_only_when_it_takes_long(capsys, monkeypatch):
     for done in (1, 2, 3):
         reading.read(done, 9)
     assert capsys.readouterr().out == "reading recordings: 2 of 9\n"
+
+
+def test_the_time_left_counts_what_is_still_to_confirm(capsys, monkeypatch):
+    clock = iter(range(0, 10_000, 10))
+    monkeypatch.setattr("emotune.cli.progress.time.monotonic", lambda: float(next(clock)))
+    progress = Progress(metric_named("accuracy"), 4, [], 60.0, fits=6)
+    progress.started(0)
+    for number in range(3):
+        progress.ended(Trial(number, "complete", score=0.5, scores=(0.5,)))
+    lines = capsys.readouterr().out.splitlines()
+    # Two trials in 10 s with two and six fits to come, then three in 20 s with one and six.
+    assert lines[1].endswith("about 40 s left")
+    assert lines[2].endswith("about 47 s left")
+
+
+def test_confirming_says_what_is_left_of_its_own_fits(capsys, monkeypatch):
+    clock = iter(range(0, 10_000, 6))
+    monkeypatch.setattr("emotune.cli.progress.time.monotonic", lambda: float(next(clock)))
+    progress = Progress(metric_named("accuracy"), 4, [], 60.0, fits=24)
+    for done in range(7, 25):  # six were made by an earlier run
+        progress.refitted(done, 24)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        "confirming on folds: 10 of 24 fits   about 84 s left",
+        "confirming on folds: 20 of 24 fits   about 24 s left",
+        "confirming on folds: 24 of 24 fits",
+    ]

@@ -229,7 +229,7 @@ def test_a_value_that_does_not_fit_is_named_by_its_constant_before_training(proj
     body = 'hp.Choice("vector_entry", ["windows"]) and keras.layers.Dense(4)(inputs)'
     project.space(SPACE.format(layer="", body=body))
     assert project.run() != 0
-    message = "`VECTOR_ENTRY` must be one of 'windows'. Received: 'electrodes'. Edit it in src/config.py."
+    message = "`VECTOR_ENTRY` must be one of 'windows'. Received: 'electrodes'. Edit it in src/config.py"
     assert message in capsys.readouterr().err
     assert project.untouched()
 
@@ -252,6 +252,22 @@ def test_a_space_of_the_users_own_may_mean_another_kind_of_value(project, from_b
         project.configure(LEARNING_RATE=0.01, EXTRA_HYPERPARAMETERS={"dense_units_0": "wide"})
     assert project.run("--quiet", *(["--from-best"] if from_best else [])) == 0
     assert project.evaluation()["configured"]["hyperparameters"] == best
+
+
+def test_a_hyperparameter_of_the_users_own_needs_no_edit_of_the_configuration(project, capsys):
+    body = 'keras.layers.Dense(4, hp.Choice("activation", ["tanh", "relu"]))(inputs)'
+    project.space(SPACE.format(layer="", body=body))
+    assert project.run() == 0
+    out = capsys.readouterr().out
+    assert "note: activation = 'tanh', the space's default: src/config.py does not name it." in out
+    assert "EXTRA_HYPERPARAMETERS = {'activation': ...}" in out
+    assert project.evaluation()["configured"]["hyperparameters"]["activation"] == "tanh"
+
+
+def test_a_winner_of_the_same_data_that_has_changed_since_is_refused(project, capsys, untrained):
+    project.best(APPLIED, fingerprints={"data": "other", "split": "other"})
+    assert project.run("--from-best") == 2
+    assert "comes from a search on table.npz as it was then; its content or" in capsys.readouterr().err
 
 
 def test_a_winner_of_another_split_is_refused(project, capsys, untrained):

@@ -411,7 +411,8 @@ def test_development_rows_are_all_but_the_test_rows(make_people):
 def test_development_rows_stay_together_by_person_or_by_trial_of_one_person(make_people, n_people, column):
     dataset = make_people(n_people, trials_per_class=4)
     split = split_dataset(dataset, seed=0)
-    groups = development_groups(dataset, split)
+    groups, kind = development_groups(dataset, split.development)
+    assert kind == column
     np.testing.assert_array_equal(groups, dataset.groups[column][split.development])
     check_folds(development_folds(groups, dataset.targets[split.development], 3, seed=0), groups)
 
@@ -420,8 +421,8 @@ def test_development_rows_without_groups_cannot_be_folded(make_dataset):
     parts = {"train": [0, 1], "validation": [2], "test": [3]}
     dataset = make_dataset(None, None, [0, 1, 0, 1], parts=parts)
     with pytest.raises(InputError) as caught:
-        development_groups(dataset, split_dataset(dataset, seed=0))
+        development_groups(dataset, split_dataset(dataset, seed=0).train)
     assert str(caught.value) == (
-        "Expected a trial for each row of toy: folding the development rows of one person, or of people not known, "
+        "Expected a trial for each row of toy: folding the rows of one person, or of people not known, "
         "needs it. Received: none. Add the trial column."
     )

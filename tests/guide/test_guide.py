@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -110,9 +111,12 @@ def test_keras_tuner_commands(project, command):
 
 
 def test_optuna_continues_and_plots(project):
-    assert "3 trials: " in run(project, OPTUNA)
+    out = run(project, OPTUNA)
+    assert "3 trials: " in out
+    assert "best_hyperparameters.json, in place of the winner of emotion_recognition_keras_tuner on simulated" in out
     assert best(project)["metadata"]["confirmation"] is None
     confirmed = run(project, "python run_hyperparameter_tuning.py --method optuna --add-trials 1")
+    assert "in place of" not in confirmed
     assert "4 trials, 3 of them done" in confirmed
     assert re.search(r"^default +0\.\d+ +0\.\d+", confirmed, flags=re.MULTILINE)
     assert best(project)["metadata"]["confirmation"]["sentence"] in confirmed
@@ -122,7 +126,10 @@ def test_optuna_continues_and_plots(project):
 
     assert plot_optimization_history(study).data
     assert plot_slice(study).data
-    importances = plot_param_importances(study).data[0]
+    with warnings.catch_warnings():
+        # Four trials say little of importances, and Optuna says so.
+        warnings.filterwarnings("ignore", message="Some regimes", category=UserWarning)
+        importances = plot_param_importances(study).data[0]
     assert "learning_rate" in importances.y
     assert sum(importances.x) == pytest.approx(1.0)
 
@@ -172,7 +179,9 @@ def recording(tmp_path_factory):
 def test_apply_then_retrain_then_predict(project, recording):
     config = project / "src" / "config.py"
     comments = re.findall(r"#.*", config.read_text(encoding="utf-8"))
-    run(project, APPLY)
+    applied = run(project, APPLY)
+    assert f"The winner of {best(project)['metadata']['study']} on simulated:" in applied
+    assert "note: DATA" not in applied
     assert re.findall(r"#.*", config.read_text(encoding="utf-8"))[: len(comments)] == comments
     constants = {
         node.targets[0].id: ast.literal_eval(node.value)
@@ -228,7 +237,13 @@ def test_a_widened_range_is_searched(project, method):
 
 
 @pytest.mark.parametrize(
-    "script", ["run_hyperparameter_tuning.py --help", "src/train_emotion_model.py --help", "-m emotune --help"]
+    "script",
+    [
+        "run_hyperparameter_tuning.py --help",
+        "src/train_emotion_model.py --help",
+        "test_pipeline_quick.py --help",
+        "-m emotune --help",
+    ],
 )
 def test_help_loads_no_tensorflow(project, script):
     listing = subprocess.run(

@@ -145,26 +145,40 @@ class TestTheFingerprint:
         (tmp_path / "layers" / "__init__.py").write_text("")
         (tmp_path / "layers" / "inner.py").write_text("SIZE = 3\n")
         (tmp_path / "unused.py").write_text("SIZE = 3\n")
-        before = fingerprint_of_source(file, modules=tmp_path)
+        before = fingerprint_of_source(file)
         (tmp_path / "unused.py").write_text("SIZE = 4\n")
         (tmp_path / "blocks.py").write_text("from layers.inner import SIZE\nimport blocks\n")
-        assert fingerprint_of_source(file, modules=tmp_path) == before
+        assert fingerprint_of_source(file) == before
         (tmp_path / "layers" / "inner.py").write_text("SIZE = 4\n")
-        changed = fingerprint_of_source(file, modules=tmp_path)
+        changed = fingerprint_of_source(file)
         assert changed != before
         (tmp_path / "blocks.py").write_text("import blocks\nSIZE = 4\n")
-        assert fingerprint_of_source(file, modules=tmp_path) not in (before, changed)
+        assert fingerprint_of_source(file) not in (before, changed)
 
     def test_changes_with_what_is_known_to_be_good(self, file):
         before = fingerprint_of_source(file)
         file.write_text(SOURCE.replace("    def __init__", '    known_good = [{"units": 6}]\n\n    def __init__'))
         assert fingerprint_of_source(file) != before
 
+    def test_changes_with_a_package_that_has_no_init(self, file, tmp_path):
+        file.write_text("from blocks.attention import HEADS\n" + SOURCE)
+        (tmp_path / "blocks").mkdir()
+        (tmp_path / "blocks" / "attention.py").write_text("HEADS = 2\n")
+        before = fingerprint_of_source(file)
+        (tmp_path / "blocks" / "attention.py").write_text("HEADS = 8\n")
+        assert fingerprint_of_source(file) != before
+
+    def test_is_the_same_in_every_version_of_python(self, file):
+        file.write_text(
+            "def f(n, /, *, a: int = 1) -> str:\n    return f\"units_{'x' if n else 'y'}_{a!r:>3}\" or u'b'\n"
+        )
+        assert fingerprint_of_source(file) == "f02bca94f3673619"
+
     def test_of_a_module_that_is_not_python_is_refused(self, file, tmp_path):
         file.write_text("import blocks\n" + SOURCE)
         (tmp_path / "blocks.py").write_text("def f(:\n")
         with pytest.raises(InputError, match=r"blocks.py is not Python"):
-            fingerprint_of_source(file, modules=tmp_path)
+            fingerprint_of_source(file)
 
     def test_of_a_body_that_is_only_words_stays_when_they_change(self, file):
         file.write_text('def f():\n    """One."""\n')
@@ -213,19 +227,36 @@ class TestKnownGood:
 
     @pytest.mark.parametrize(
         "value",
-        ['{"units": 6}', "[3]", '[{"units": [6]}]', "[{6: 6}]", '[{"units": SIZE}]', "[None]", '[{"units": None}]'],
+        [
+            '{"units": 6}',
+            "[3]",
+            '[{"units": [6]}]',
+            "[{6: 6}]",
+            '[{"units": SIZE}]',
+            "[None]",
+            '[{"units": None}]',
+            '[{"units": 1e999}]',
+        ],
     )
     def test_of_another_form_is_refused(self, file, value):
         file.write_text(SOURCE.replace("    def __init__", f"    known_good = {value}\n    def __init__"))
-        with pytest.raises(InputError, match=r"`known_good` must be a list of dicts .* Received: ") as raised:
+        with pytest.raises(
+            InputError, match=r"`known_good` must be one line in class .*: a list of dicts .* Received: "
+        ) as raised:
             known_good(file)
         assert str(file) in str(raised.value)
 
-    def test_of_another_class_does_not_count(self, file):
-        file.write_text(f"class Other:\n    known_good = [{{}}]\n{SOURCE}")
-        assert known_good(file) == ()
-
-    def test_annotated_without_a_value_is_refused(self, file):
-        file.write_text(SOURCE.replace("    def __init__", "    known_good: list\n    def __init__"))
-        with pytest.raises(InputError, match="Received: nothing"):
+    @pytest.mark.parametrize(
+        "source",
+        [
+            f"class Other:\n    known_good = [{{}}]\n{SOURCE}",
+            f"known_good = [{{}}]\n{SOURCE}",
+            SOURCE.replace("    def __init__", "    known_good = []\n    known_good += [{}]\n    def __init__"),
+            SOURCE.replace("    def __init__", "    if True:\n        known_good = [{}]\n    def __init__"),
+            SOURCE.replace("    def __init__", "    known_good: list\n    def __init__"),
+        ],
+    )
+    def test_elsewhere_than_as_one_line_of_the_class_is_refused(self, file, source):
+        file.write_text(source)
+        with pytest.raises(InputError, match=r"must be one line in class EmotionHyperModel.*Received: \d uses? of"):
             known_good(file)

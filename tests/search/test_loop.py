@@ -20,9 +20,10 @@ from emotune.search.messages import WorkerSetup
 from emotune.search.methods import Nothing, Ticket
 from emotune.search.presence import Slots
 from emotune.search.rungs import reported, rungs
-from emotune.search.trials import read_best
+from emotune.search.trials import Trial, read_best
 from emotune.search.workers import RECYCLE_AFTER_TRIALS, WorkerPool, warm_up
 from emotune.studies.preparation import prepare
+from emotune.studies.stored_fits import StoredFits
 from emotune.studies.tuning import Tuning, TuningSettings
 
 N_FEATURES, N_CLASSES, EPOCHS = 167, 3, 6
@@ -234,7 +235,8 @@ class TestTrials:
         assert [trial.state for trial in trials] == (
             ["complete"] * 2 + ["failed"] * 3 + ["complete"] + ["failed"] * 3 + ["complete"]
         )
-        assert trials[2].reason == "ValueError: no such network"
+        line = 1 + bench.source.splitlines().index('            raise ValueError("no such network\\nsecond line")')
+        assert trials[2].reason == f"ValueError: no such network (line {line} of space.py)"
         assert trials[3].reason.startswith("diverged: ")
         assert trials[4].reason == "worker killed twice (exit code -9)"
         assert trials[6].reason == "worker killed twice (exit code 3)"
@@ -517,6 +519,77 @@ class TestAWholeSearch:
         tuning.save_best(path, result, "command")
         assert read_best(path).metadata["fingerprints"] == identity
 
+    def test_goes_on_with_the_users_own_modules_as_they_were(self, tune, tmp_path):
+        own = tune.file.with_name("own_sizes.py")
+        own.write_text("LOW, HIGH = 4, 32\n")
+        tune.file.write_text(
+            SPACE.replace("import keras\n", "import keras\nfrom own_sizes import LOW, HIGH\n").replace(
+                "4, 32", "LOW, HIGH"
+            )
+        )
+        n_trials = RECYCLE_AFTER_TRIALS + 3  # the last ones are trained by a worker that was started after the edit
+        tuning = tune(n_trials, workers=1)
+        space = tuning.identity["space"]
+
+        def edit(trial):
+            own.write_text("LOW, HIGH = 64, 128\n")
+
+        result = tuning.run(Watcher(on_end=edit))
+        assert [trial.state for trial in result] == ["complete"] * n_trials
+        assert all(trial.hyperparameters["units"] <= 32 for trial in result)
+        tuning.method.close()
+        other = tune(n_trials)
+        assert other.identity["space"] != space
+        other.method.close()
+        own.write_text("LOW, HIGH = 4, 32\n")
+        assert tune(n_trials).identity["space"] == space
+
+    def test_writes_a_damaged_copy_of_the_space_anew(self, tune, tmp_path):
+        tune(1)
+        (copy,) = (tmp_path / "tuning" / "spaces").glob("*/hyperparameter_tuner.py")
+        copy.write_text("not Python (")
+        tune(1).run(Watcher())
+        assert copy.read_text() == SPACE
+
+    @pytest.mark.parametrize(("method", "algorithm"), [("optuna", "tpe"), ("keras-tuner", "random")])
+    def test_begins_with_what_is_known_to_be_good_and_confirms_it(self, tune, tmp_path, method, algorithm):
+        known = 'known_good = [{"units": 7, "learning_rate": 1e-4}]'
+        tune.file.write_text(SPACE.replace("    def __init__", f"    {known}\n\n    def __init__", 1))
+        tuning = tune(5, method=method, algorithm=algorithm)
+        trials = tuning.run(Watcher())
+        assert (trials[0].hyperparameters["units"], trials[0].hyperparameters["learning_rate"]) == (4, 1e-2)
+        assert (trials[1].hyperparameters["units"], trials[1].hyperparameters["learning_rate"]) == (7, 1e-4)
+        confirmation = tuning.confirm(trials, lambda done, total: None)
+        assert {0, 1} <= {candidate.trial for candidate in confirmation.candidates}
+        path = tmp_path / "best.json"
+        confirmed = tuning.save_best(path, trials, "command", confirmation)
+        before = path.read_bytes()
+        # A later run that confirms nothing keeps what was confirmed, and says so of the same trial.
+        assert tuning.save_best(path, trials, "command").number == confirmed.number
+        assert tuning.confirmed_in(path, len(trials)) == confirmed.number
+        assert path.read_bytes() == before
+        assert tuning.confirmed_in(path, len(trials) + 1) is None
+
+    @pytest.mark.parametrize(("method", "algorithm"), [("optuna", "tpe"), ("keras-tuner", "hyperband")])
+    def test_refuses_a_known_good_value_outside_the_space(self, tune, method, algorithm):
+        tune.file.write_text(
+            SPACE.replace("    def __init__", '    known_good = [{"units": 99}]\n\n    def __init__', 1)
+        )
+        with pytest.raises(InputError, match=r"`known_good\[0\]` in .*`units` must be a whole number from 4 to 32"):
+            tune(4, method=method, algorithm=algorithm).run(Watcher())
+        assert none_alive()
+
+    def test_tries_a_fit_again_that_the_machine_has_killed(self, tune, tmp_path):
+        tuning = tune(4)
+        trials = tuning.run(Watcher())
+        tuning.confirm(trials, lambda done, total: None)
+        stores = list((tmp_path / "tuning" / "confirmations").glob("*.jsonl"))
+        for store in stores:
+            killed = Trial(0, "failed", reason="worker killed twice (exit code -9)")
+            StoredFits(store).add(0, killed)
+        again = tuning.confirm(trials, lambda done, total: None)
+        assert all(candidate.mean is not None for candidate in again.candidates)
+
     def test_whose_every_trial_fails_says_why_and_writes_nothing(self, tune, tmp_path):
         tune.file.write_text(SPACE.replace('trouble == "raise"', "units > 4").replace('trouble == "nan"', "True"))
         tuning = tune(3)
@@ -536,6 +609,18 @@ class TestAWholeSearch:
             tune(1).run(Watcher())
         assert str(tune.file) in str(raised.value)
         assert "spaces" not in str(raised.value)
+
+    @pytest.mark.parametrize(("method", "algorithm"), [("optuna", "tpe"), ("keras-tuner", "random")])
+    def test_ends_at_once_where_the_default_cannot_be_built(self, tune, method, algorithm):
+        tune.file.write_text(SPACE.replace("keras.Sequential(layers)", "keras.Sequentia(layers)"))
+        line = 1 + next(i for i, text in enumerate(tune.file.read_text().splitlines()) if "Sequentia(" in text)
+        watcher = Watcher()
+        with pytest.raises(
+            InputError, match=rf"default configuration, .*AttributeError.*\(line {line} of hyperparameter_t"
+        ):
+            tune(50, method=method, algorithm=algorithm).run(watcher)
+        assert len(watcher.ends) <= 2  # of each worker the first one
+        assert none_alive()
 
     def test_puts_the_weights_of_a_study_aside_with_it(self, tune, tmp_path):
         tuning = tune(6, method="keras-tuner", algorithm="hyperband")

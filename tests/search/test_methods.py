@@ -8,6 +8,7 @@ import pytest
 from emotune.errors import InputError
 from emotune.search.methods import METHODS, Nothing, StudySettings, keras_tuner_oracles, open_method, seed_of
 from emotune.search.methods.median import PRUNER_STARTUP_TRIALS
+from emotune.search.methods.method import BadStart
 from emotune.search.methods.study_name import check_study_name
 from emotune.search.space import Defaults
 from emotune.search.trials import Trial, best_of
@@ -52,10 +53,24 @@ class TestEveryMethod:
 
     def test_refuses_a_start_outside_the_space_by_name(self, toy):
         method = toy.open(3, starts=({}, {"rate": 2.0}))
-        with pytest.raises(InputError, match=r"`rate` must be a number from 0.0001 to 0.01"):
+        message = r"`known_good\[0\]` in hyperparameter_tuner.py: .*`rate` must be a number from 0.0001 to 0.01"
+        with pytest.raises(BadStart, match=message):
             for _ in range(2):
                 toy.train(method, toy.next(method))
         method.close()
+
+    def test_trains_what_it_is_given_in_full(self, toy):
+        trials = toy.search(6, starts=({}, {"layers": 3}))
+        assert [trial.full_length for trial in trials[:2]] == [True, True]
+        assert all(toy.tickets[number].last_epoch is None for number in range(2))
+
+    def test_says_which_names_of_a_start_the_model_did_not_ask_for(self, toy):
+        toy.search(4, starts=({}, {"layer": 3, "memory": 8, "rate": 0.005}))
+        notes = [line for line in toy.said if line.startswith("note: ")]
+        assert notes == [
+            "note: `known_good[0]` in hyperparameter_tuner.py names layer, memory, which the model of trial 1 did not "
+            "ask for."
+        ]
 
     def test_proposes_within_the_space_and_only_what_the_model_uses(self, toy):
         trials = toy.search(8)
@@ -283,9 +298,10 @@ class TestPruning:
 
     def test_ends_a_bad_trial_after_ten_complete_ones_and_never_the_default(self, make_toy, pair):
         toy = make_toy(*pair)
-        method = toy.open(40)
-        default = toy.next(method)
-        toy.values(method, default)
+        method = toy.open(40, starts=({}, {"layers": 3}))
+        default, known_good = toy.next(method), toy.next(method)
+        for start in (default, known_good):
+            toy.values(method, start)
         for n_complete in range(PRUNER_STARTUP_TRIALS):
             ticket = toy.next(method)
             self.complete(toy, method, ticket, 0.5 + n_complete / 100)
@@ -297,6 +313,7 @@ class TestPruning:
             if is_last:
                 break
         assert method.report(default, 2, 0.0) is False
+        assert method.report(known_good, 2, 0.0) is False
         assert method.report(toy.next(method), 2, 0.9) is False
         method.close()
 

@@ -232,10 +232,15 @@ class TestReplay:
         assert (hp.Int("n", 1, 4), hp.Float("x", 0, 1)) == (3, 0.5)
         assert hp.unused == ()
 
-    @pytest.mark.parametrize("strict", [True, False])
-    def test_a_name_that_is_missing_is_named(self, strict):
+    def test_a_name_that_is_missing_is_named(self):
         with pytest.raises(InputError, match="asks for hyperparameter `m`, which is not among the given values: n"):
-            Replay({"n": 3}, strict=strict).Int("m", 1, 4)
+            Replay({"n": 3}).Int("m", 1, 4)
+
+    def test_a_name_that_the_user_s_own_values_lack_has_the_space_s_default(self):
+        hp = Replay({"n": 3}, strict=False)
+        assert (hp.Int("n", 1, 4), hp.Int("m", 1, 4, default=2), hp.Choice("a", ["relu", "elu"])) == (3, 2, "relu")
+        assert hp.missing == {"m": 2, "a": "relu"}
+        assert hp.values == {"n": 3, "m": 2, "a": "relu"}
 
     def test_names_that_the_model_never_asks_for_are_left_over(self):
         hp = Replay({"n": 3, "units_1": 8, "units_2": 8})

@@ -35,6 +35,12 @@ def test_what_was_given_is_a_candidate_however_the_search_ranks_it():
     assert [candidate.trial for candidate in candidates_of(trials, maximise=True, n_starts=2)] == [2, 4, 3, 0, 1]
 
 
+def test_a_given_one_that_is_the_default_is_one_candidate():
+    trials = [Trial(n, "complete", {"units": 8}, score=0.5, seconds=1.0) for n in range(2)]
+    trials += [trial(n, score) for n, score in ((2, 0.4), (3, 0.6), (4, 0.3))]
+    assert [candidate.trial for candidate in candidates_of(trials, maximise=True, n_starts=2)] == [3, 0, 2]
+
+
 def test_pruned_failed_and_shortened_trials_are_no_candidates():
     trials = [
         trial(0, 0.5),
@@ -58,8 +64,8 @@ def test_a_shortened_default_has_no_search_score_and_a_configuration_comes_once(
 
 def test_candidates_are_scored_on_people_whom_the_search_did_not_choose_by(prepared):
     candidates = candidates_of([trial(0, 0.5), trial(1, 0.7)], maximise=True)
-    orders, n_folds = fold_orders(candidates, prepared, repeats=2, folds=N_FOLDS, seed=1)
-    assert n_folds == N_FOLDS
+    orders, n_folds, held_out = fold_orders(candidates, prepared, repeats=2, folds=N_FOLDS, seed=1)
+    assert (n_folds, held_out) == (N_FOLDS, "people")
     assert len(orders) == 2 * 2 * N_FOLDS
     first, second = orders[: 2 * N_FOLDS], orders[2 * N_FOLDS :]
     for a, b in zip(first, second, strict=True):
@@ -82,7 +88,7 @@ def test_candidates_are_scored_on_people_whom_the_search_did_not_choose_by(prepa
 def test_a_fold_is_standardised_on_its_own_training_rows(prepared):
     split = prepared.split
     data = DevelopmentData(*prepared.part(split.train), *prepared.part(split.validation))
-    orders, _ = fold_orders(
+    orders, _, _ = fold_orders(
         candidates_of([trial(0, 0.5), trial(1, 0.6)], maximise=True), prepared, repeats=1, folds=N_FOLDS, seed=0
     )
     fold = fold_of(data, orders[0].train, orders[0].validation)

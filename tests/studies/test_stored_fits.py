@@ -25,3 +25,12 @@ def test_a_line_that_was_cut_short_costs_only_itself(tmp_path):
     assert set(store.read()) == {0}
     store.add(2, result(0.7))
     assert set(store.read()) == {0, 2}
+
+
+def test_a_failure_is_tried_again(tmp_path):
+    store = StoredFits(tmp_path / "fits.jsonl")
+    store.add(0, Trial(0, "failed", reason="worker killed twice (exit code -9)"))
+    store.add(1, result(0.6))
+    assert store.read() == {1: result(0.6)}
+    store.add(0, result(0.5))
+    assert store.read() == {0: result(0.5), 1: result(0.6)}

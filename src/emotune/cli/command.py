@@ -23,7 +23,7 @@ def add_output_arguments(parser: ArgumentParser) -> None:
     """Add `--quiet` and `--verbose`, the same for every command."""
     group = parser.add_argument_group("output")
     group.add_argument("--quiet", action="store_true", help="print only the result and errors")
-    group.add_argument("--verbose", action="store_true", help="print more, and the traceback of an error")
+    group.add_argument("--verbose", action="store_true", help="print the traceback of an error, too")
 
 
 def python_command() -> str:
@@ -53,7 +53,7 @@ def run_command(action: Callable[[Namespace], int | None], arguments: Namespace)
     try:
         return action(arguments) or 0
     except KeyboardInterrupt:
-        print("Interrupted. The same command goes on from here.", file=sys.stderr)
+        print("Interrupted; nothing is half-written. Run the command again.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output (a pager, `head`) has left. Python would complain once more on exit.

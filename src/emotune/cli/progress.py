@@ -46,7 +46,7 @@ class Progress:
         earlier: trials that the study already has.
         first_guess_s: how long all of the rest may take, before any trial has been timed.
         study: gives every ended trial of the study, those of other processes too; None for this process alone.
-        afterwards: what comes when the trials are done, in words.
+        fits: how many trainings on folds come when the trials are done.
         quiet: print nothing.
     """
 
@@ -58,10 +58,11 @@ class Progress:
         first_guess_s: float,
         *,
         study: Callable[[], list[Trial]] | None = None,
-        afterwards: str = "",
+        fits: int = 0,
         quiet: bool = False,
     ) -> None:
-        self._study, self._afterwards = study, afterwards
+        self._study, self._fits = study, fits
+        self._fits_begun: tuple[float, int] | None = None
         self._metric, self._total, self._quiet = metric, total, quiet
         self._trials = {trial.number: trial for trial in earlier}
         self._earlier = len(earlier)
@@ -109,7 +110,7 @@ class Progress:
             self._trials.update({other.number: other for other in self._study()})
         best = best_of(self._trials.values(), maximise=self._metric.maximise)
         if trial.state == "failed":
-            what = f"failed: {trial.reason}"
+            what = f"failed: {trial.reason.rstrip('.')}"
         else:
             what = f"{self._metric.name} {trial.score:.3f}, {len(trial.scores)} epochs, {trial.state}"
         line = f"trial {trial.number:>3}: {what}, {trial.seconds:.1f} s"
@@ -126,19 +127,24 @@ class Progress:
 
     def refitted(self, done: int, total: int) -> None:
         """Show how far the training on folds has come."""
+        now = time.monotonic()
+        begun, before = self._fits_begun = self._fits_begun or (now, done)
+        own = done - before  # some may have been made by an earlier run
+        left = f"about {duration((now - begun) / own * (total - done))} left" if own and done < total else ""
         if self._live is not None:
-            self._live.update(self._task, total=total, completed=done, left="", description="confirming on folds")
+            self._live.update(self._task, total=total, completed=done, left=left, description="confirming on folds")
         elif done in {1, total} or done % 10 == 0:
-            self._print(f"confirming on folds: {done} of {total} fits")
+            self._print(f"confirming on folds: {done} of {total} fits   {left}".rstrip())
 
     def _left(self) -> str:
         left = max(0, self._total - len(self._trials))
         own = len(self._trials) - self._earlier
         if left == 0:
-            return self._afterwards or "finishing"
+            return "then confirming" if self._fits else "finishing"
         if own < 2:
             return f"about {duration(self._guess_s)} left"
-        return f"about {duration((time.monotonic() - self._begun) / own * left)} left"
+        # A fit on folds takes about as long as a trial; those to be made are among the best, which are not pruned.
+        return f"about {duration((time.monotonic() - self._begun) / own * (left + self._fits))} left"
 
     def _draw(self) -> None:
         if self._live is not None:

@@ -168,12 +168,19 @@ def _changed(best: Best, prepared: Prepared) -> list[str]:
 
 def _same_data(best: Best, prepared: Prepared, path: Path) -> None:
     """Refuse a winner that was searched on other data or other parts: its test people may have been seen."""
-    changed = _changed(best, prepared)
+    changed, theirs = _changed(best, prepared), best.metadata.get("data", "unknown")
+    if "data" in changed:
+        which = f"{theirs}, not on {prepared.dataset.name}"
+        if theirs == prepared.dataset.name:
+            which = f"{theirs} as it was then; its content or the features' settings have changed since"
+        raise InputError(
+            f"{path.name} comes from a search on {which}. "
+            "Search again on this data, or give --data and --seed as the search had them."
+        )
     if changed:
         raise InputError(
-            f"{path.name} comes from a search on another {' and '.join(changed)} "
-            f"({best.metadata.get('data', 'unknown')}), not on {prepared.dataset.name}. "
-            "Search again on this data, or give --data and --seed as the search had them."
+            f"{path.name} comes from a search on another split of {theirs}. "
+            "Search again, or give --data and --seed as the search had them."
         )
 
 
@@ -275,7 +282,7 @@ def _check_builds(
         build(hypermodel, replay)
     except InputError as error:
         message = in_words_of_constants(str(error), configuration.values)
-        raise InputError(f"{message} Edit it in src/config.py.") from error
+        raise InputError(f"{message} Edit it in src/config.py, or the space in src/hyperparameter_tuner.py.") from error
     unknown = [name for name in replay.unused if name in configuration.values[EXTRA]]
     if unknown:
         raise InputError(
@@ -283,8 +290,15 @@ def _check_builds(
             "Take them out of src/config.py, or declare them in src/hyperparameter_tuner.py."
         )
     return [
-        f"outside the space, taken as it is. {in_words_of_constants(message, configuration.values)}"
-        for message in replay.outside.values()
+        *(
+            f"outside the space, taken as it is. {in_words_of_constants(message, configuration.values)}"
+            for message in replay.outside.values()
+        ),
+        *(
+            f"{name} = {value!r}, the space's default: src/config.py does not name it. "
+            f"Another value: {EXTRA} = {{{name!r}: ...}}."
+            for name, value in replay.missing.items()
+        ),
     ]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emotune.cli.command import INTERRUPTED, add_output_arguments, python_command, run_script
+from emotune.errors import InputError
 from emotune.search.methods import METHODS, chosen_method
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 DEFAULT_TRIALS = 20
+
+_SAVED = "Interrupted; the best so far is saved. The same command goes on from here."
 
 _EXAMPLES = """\
 examples:
@@ -108,6 +111,8 @@ def _tune(arguments: Namespace) -> int:
     best_path = models / "best_hyperparameters.json"
     # The option alone, with whatever only says where and how loud: nothing to search for.
     only_apply = arguments.apply and not _asks_for_a_search(arguments)
+    if arguments.apply and not only_apply and not arguments.quiet:
+        print("Searching first, then applying: --apply alone only writes the last winner into src/config.py.")
     if not only_apply:
         code = _search(arguments, configuration, models, best_path)
         if code:
@@ -180,9 +185,9 @@ def _search(arguments: Namespace, configuration: Configuration, models: Path, be
             metric,
             tuning.method.total,
             earlier,
-            guess,
+            guess + confirming,
             study=tuning.method.trials,
-            afterwards="then confirming" if fits else "",
+            fits=fits,
             quiet=arguments.quiet,
         )
         interrupted = False
@@ -195,15 +200,20 @@ def _search(arguments: Namespace, configuration: Configuration, models: Path, be
         if interrupted and best_of(trials, maximise=metric.maximise) is None:
             print("Interrupted before a trial was complete. The same command goes on from here.", file=sys.stderr)
             return INTERRUPTED
+        replaced = _replaced(best_path, tuning)
         best = tuning.save_best(best_path, trials, command)
         confirmation = None
         if not (interrupted or arguments.no_confirm):
-            with progress:
-                confirmation = tuning.confirm(trials, progress.refitted)
+            try:
+                with progress:
+                    confirmation = tuning.confirm(trials, progress.refitted)
+            except KeyboardInterrupt:
+                print(_SAVED, file=sys.stderr)
+                return INTERRUPTED
             best = tuning.save_best(best_path, trials, command, confirmation)
-        _report(tuning, trials, best, best_path, confirmation)
+        _report(tuning, trials, best, best_path, confirmation, replaced)
         if interrupted:
-            print("Interrupted; the best so far is saved. The same command goes on from here.", file=sys.stderr)
+            print(_SAVED, file=sys.stderr)
             return INTERRUPTED
         return 0
     finally:
@@ -216,8 +226,30 @@ def _named(trial: int, n_starts: int) -> str:
     return f"trial {trial} (known good)" if trial < n_starts else f"trial {trial}"
 
 
+def _replaced(path: Path, tuning: Tuning) -> str:
+    """Which other search's winner a file holds; empty where there is none, or it is this study's."""
+    from emotune.search.trials import read_best
+
+    try:
+        metadata = read_best(path).metadata
+    except InputError:
+        return ""
+    if metadata.get("study") == tuning.study and metadata.get("fingerprints") == dict(tuning.identity):
+        return ""
+    confirmed = ", which was confirmed" if metadata.get("confirmation") else ""
+    return (
+        f", in place of the winner of {metadata.get('study', 'another study')} on "
+        f"{metadata.get('data', 'other data')}{confirmed}"
+    )
+
+
 def _report(
-    tuning: Tuning, trials: list[Trial], best: Trial, best_path: Path, confirmation: Confirmation | None
+    tuning: Tuning,
+    trials: list[Trial],
+    best: Trial,
+    best_path: Path,
+    confirmation: Confirmation | None,
+    replaced: str,
 ) -> None:
     from emotune.cli.configuration import shown_path
     from emotune.report.tables import print_table
@@ -240,21 +272,28 @@ def _report(
         print_table(
             ("configuration", "in the search", f"on {confirmation.folds}", "seconds a fit"),
             rows,
-            title=f"{metric.name}, trained again and scored on people whom the search did not choose by:",
+            title=f"{metric.name}, trained again and scored on {confirmation.held_out} that the search did not choose "
+            "by:",
         )
         print(confirmation.sentence)
     print_table(
         ("hyperparameter", "default", "best"),
-        [(name, known.get(name, "-"), _short(value)) for name, value in best.hyperparameters.items()],
+        [
+            (name, _short(known.get(name)), _short(best.hyperparameters.get(name)))
+            for name in dict.fromkeys([*best.hyperparameters, *known])
+        ],
         title=f"\nBest: {'the default configuration' if best.number == 0 else f'trial {best.number}'}",
     )
-    if confirmation is None and best.score is not None:
+    kept = confirmation is None and tuning.confirmed_in(best_path, len(trials)) is not None
+    if kept:
+        print("It was confirmed on folds before, and is kept.")
+    elif confirmation is None and best.score is not None:
         print(
             f"{metric.name} {best.score:.3f} on the {n_validation} validation windows that it was chosen by, which "
             "flatter it."
         )
     print("The test part has not been opened.")
-    print(f"Written: {shown_path(best_path)}")
+    print(f"{'Kept' if kept else 'Written'}: {shown_path(best_path)}{replaced}")
     python = python_command()
     print(
         f"Next: {python} run_hyperparameter_tuning.py --apply   (writes the winner into src/config.py)\n"
@@ -270,10 +309,18 @@ def _short(value: object) -> str:
 
 def _apply(arguments: Namespace, best_path: Path) -> None:
     from emotune.cli.config_edit import apply_to_config
+    from emotune.cli.configuration import read_configuration
     from emotune.search.trials import read_best
 
     path = arguments.root / "src" / "config.py"
-    changes = apply_to_config(path, read_best(best_path).hyperparameters)
+    best = read_best(best_path)
+    searched, configured = best.metadata.get("data"), read_configuration(path).data
+    print(f"The winner of {best.metadata.get('study', 'a search')} on {searched or 'data that it does not name'}:")
+    if searched and searched != configured:
+        print(
+            f"note: DATA of src/config.py is {configured}. A network chosen on other data may be the wrong one for it."
+        )
+    changes = apply_to_config(path, best.hyperparameters)
     for change in changes:
         print(f"src/config.py: {change}")
     if not changes:

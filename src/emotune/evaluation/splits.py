@@ -272,19 +272,19 @@ def _trials_by_class(dataset: Dataset, rows: NDArray[np.bool_]) -> str:
     return ", ".join(f"{commonest.count(index)} of {name}" for index, name in enumerate(dataset.class_names))
 
 
-def development_groups(dataset: Dataset, split: Split) -> NDArray[np.str_]:
-    """What must stay together among the development rows: people, or trials where they are of one person.
+def development_groups(dataset: Dataset, rows: NDArray[np.int64]) -> tuple[NDArray[np.str_], str]:
+    """What must stay together when `rows` are folded: people, or trials where they are of one person.
 
-    One name for each row of `split.development`, in its order.
+    Returns:
+        one name for each row, and which of `GROUPS` they are: `subject` or `trial`.
 
     Raises:
         InputError: if neither people nor trials are known.
     """
-    rows = split.development
     if group_is_known(dataset, "subject") and len(np.unique(dataset.groups["subject"][rows])) > 1:
-        return dataset.groups["subject"][rows]
-    require_group(dataset, "trial", "folding the development rows of one person, or of people not known,")
-    return dataset.groups["trial"][rows]
+        return dataset.groups["subject"][rows], "subject"
+    require_group(dataset, "trial", "folding the rows of one person, or of people not known,")
+    return dataset.groups["trial"][rows], "trial"
 
 
 def development_folds(

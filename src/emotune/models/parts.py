@@ -152,9 +152,11 @@ def global_pooling(x: Tensor, kind: Literal["average", "max", "flatten"]) -> Ten
     return pool[kind]()(x)
 
 
-def dense_block(x: Tensor, *, units: int, dropout_rate: float = 0.0, l2: float = 0.0) -> Tensor:
-    """Dense layer, ReLU, dropout: `(n,)` -> `(units,)`."""
-    x = layers.Dense(units, activation="relu", kernel_regularizer=_l2(l2))(x)
+def dense_block(
+    x: Tensor, *, units: int, activation: str = "relu", dropout_rate: float = 0.0, l2: float = 0.0
+) -> Tensor:
+    """Dense layer, activation (any of Keras's names), dropout: `(n,)` -> `(units,)`."""
+    x = layers.Dense(units, activation=activation, kernel_regularizer=_l2(l2))(x)
     return dropout(x, dropout_rate)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +18,16 @@ from emotune.search.space import HyperParameters, Replay, Value
 if TYPE_CHECKING:
     from emotune.models.problem import Problem
 
-__all__ = ["CLASS_NAME", "KNOWN_GOOD", "HyperModel", "build", "fingerprint_of_source", "known_good", "load_hypermodel"]
+__all__ = [
+    "CLASS_NAME",
+    "KNOWN_GOOD",
+    "HyperModel",
+    "build",
+    "fingerprint_of_source",
+    "known_good",
+    "load_hypermodel",
+    "sources_of",
+]
 
 CLASS_NAME = "EmotionHyperModel"
 KNOWN_GOOD = "known_good"
@@ -95,58 +105,84 @@ def known_good(path: Path | str) -> tuple[Mapping[str, Value], ...]:
     Each names the values in which it differs from the space's default configuration.
 
     Raises:
-        InputError: if the file is missing or not Python, or the list is not one of plain values.
+        InputError: if the file is missing or not Python, or has the list anywhere but as one line of plain values
+            in the class.
     """
-    classes = [node for node in _code_of(Path(path)).body if isinstance(node, ast.ClassDef) and node.name == CLASS_NAME]
-    for node in (statement for found in classes for statement in found.body):
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        if not any(isinstance(target, ast.Name) and target.id == KNOWN_GOOD for target in targets):
-            continue
-        value = getattr(node, "value", None)
-        try:
-            listed = None if value is None else ast.literal_eval(value)
-        except (ValueError, TypeError):
-            listed = None
-        if not isinstance(listed, list | tuple) or not all(_is_configuration(item) for item in listed):
-            raise InputError(
-                f"`{KNOWN_GOOD}` must be a list of dicts from hyperparameters to plain numbers, texts or booleans. "
-                f"Received: {'nothing' if value is None else ast.unparse(value)} in {path}. "
-                f'Write for example {KNOWN_GOOD} = [{{"dense_layers": 0}}].'
-            )
-        return tuple(listed)
-    return ()
+    tree = _code_of(Path(path))
+    named = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == KNOWN_GOOD]
+    if not named:
+        return ()
+    lines = [
+        statement
+        for found in tree.body
+        if isinstance(found, ast.ClassDef) and found.name == CLASS_NAME
+        for statement in found.body
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and named[0] in ast.walk(statement)
+    ]
+    value = lines[0].value if len(named) == 1 and lines else None
+    try:
+        listed = None if value is None else ast.literal_eval(value)
+    except (ValueError, TypeError):
+        listed = None
+    if not isinstance(listed, list | tuple) or not all(_is_configuration(item) for item in listed):
+        received = (
+            f"{len(named)} use{'s' if len(named) > 1 else ''} of the name" if value is None else ast.unparse(value)
+        )
+        raise InputError(
+            f"`{KNOWN_GOOD}` must be one line in class {CLASS_NAME}: a list of dicts from hyperparameters to plain "
+            f"numbers, texts or booleans. Received: {received} in {path}. "
+            f'Write for example {KNOWN_GOOD} = [{{"dense_layers": 0}}].'
+        )
+    return tuple(listed)
 
 
 def _is_configuration(item: object) -> bool:
     return isinstance(item, dict) and all(
-        isinstance(name, str) and isinstance(value, bool | int | float | str) for name, value in item.items()
+        isinstance(name, str)
+        and isinstance(value, bool | int | float | str)
+        and not (isinstance(value, float) and not math.isfinite(value))
+        for name, value in item.items()
     )
 
 
-def fingerprint_of_source(path: Path | str, *, modules: Path | None = None) -> str:
-    """Changes with the code of a Python file, not with its comments, docstrings or layout.
-
-    Args:
-        path: the file.
-        modules: the folder of the user's own modules: those that the file imports from there count as its code.
+def sources_of(path: Path | str) -> Mapping[str, Path]:
+    """The user's file and those of the user's own modules beside it that it imports: path from its folder -> file.
 
     Raises:
         InputError: if a file is missing or is not Python.
     """
-    tree = _code_of(Path(path))
-    # Written out again rather than dumped: the nodes of a tree are others in each version of Python.
-    code = {"": ast.unparse(tree)}
-    waiting = [] if modules is None else _imported(tree)
-    while modules is not None and waiting:
+    path = Path(path)
+    sources, waiting, seen = {path.name: path}, _imported(_code_of(path)), {path.stem, "emotune"}
+    while waiting:
         name = waiting.pop()
-        source = next(filter(Path.is_file, (modules / f"{name}.py", modules / name / "__init__.py")), None)
-        if source is not None and name not in code and name != "emotune":
-            # Of a package every file counts, whichever are imported.
-            files = [source] if source.stem == name else sorted(source.parent.rglob("*.py"))
-            trees = [_code_of(file) for file in files]
-            code[name] = "\n".join(ast.unparse(tree) for tree in trees)
-            waiting += [imported for tree in trees for imported in _imported(tree)]
-    return fingerprint(code)
+        if name in seen:
+            continue
+        seen.add(name)
+        module, package = path.parent / f"{name}.py", path.parent / name
+        # Of a package every file counts, whichever are imported.
+        files = sorted(package.rglob("*.py")) if package.is_dir() else [module] if module.is_file() else []
+        sources.update({file.relative_to(path.parent).as_posix(): file for file in files})
+        waiting += [imported for file in files for imported in _imported(_code_of(file))]
+    return sources
+
+
+def fingerprint_of_source(path: Path | str) -> str:
+    """Changes with the code of a Python file and of the user's modules that it imports (see `sources_of`).
+
+    Comments, docstrings and layout do not count.
+
+    Raises:
+        InputError: if a file is missing or is not Python.
+    """
+    return fingerprint({name: _shape(_code_of(file)) for name, file in sources_of(path).items()})
+
+
+def _shape(node: object) -> Any:
+    """A syntax tree as plain lists: what `ast.dump` and `ast.unparse` write differs between versions of Python."""
+    if isinstance(node, ast.AST):
+        fields = {name: value for name, value in ast.iter_fields(node) if value not in (None, [])}
+        return [type(node).__name__, {name: _shape(value) for name, value in fields.items()}]
+    return [_shape(item) for item in node] if isinstance(node, list) else repr(node)
 
 
 def _imported(tree: ast.Module) -> list[str]:

@@ -13,7 +13,7 @@ from filelock import BaseFileLock
 
 from emotune.errors import EmotuneError, InputError
 from emotune.search.messages import Answer, Asked, Ended, Explore, Explored, Refit, Reported, Train
-from emotune.search.methods.method import Method, Nothing, Ticket, seed_of
+from emotune.search.methods.method import BadStart, Method, Nothing, Ticket, seed_of
 from emotune.search.presence import Slots
 from emotune.search.space import Parameter
 from emotune.search.trials import Trial
@@ -66,6 +66,7 @@ class Search:
         seed: of the trials' initial weights and batches.
         weights: folder for the weights of trials that may be continued; None where no trial ever is.
         observer: is told what happens.
+        must_build_default: whether trial 0 is the space's default configuration, without which no search begins.
     """
 
     method: Method
@@ -74,6 +75,7 @@ class Search:
     seed: int
     observer: Observer
     weights: Path | None = None
+    must_build_default: bool = False
     _running: dict[Worker, _Running] = field(default_factory=dict)
     _retries: list[_Running] = field(default_factory=list)
     _idle_since: float = field(default_factory=time.monotonic)
@@ -82,7 +84,7 @@ class Search:
         """Search until the study has its total in all processes together.
 
         Raises:
-            InputError: if the space cannot be built.
+            InputError: if the space, or the default configuration, cannot be built.
             EmotuneError: if workers cannot be started.
         """
         try:
@@ -115,10 +117,7 @@ class Search:
                 if isinstance(message, Explored):
                     self.pool.rest(worker)
                     if message.error is not None:
-                        raise InputError(
-                            f"`build_model` must be able to build the default configuration, but it raised "
-                            f"{message.error.rstrip('.')}. Mend hyperparameter_tuner.py."
-                        )
+                        raise InputError(_no_default(message.error))
                     return message.parameters
                 if isinstance(message, Gone):
                     deaths += worker.ready
@@ -208,6 +207,8 @@ class Search:
     def _suggest(self, ticket: Ticket, parameter: Parameter) -> Answer:
         try:
             return Answer(self.method.suggest(ticket, parameter))
+        except BadStart:
+            raise
         except EmotuneError as error:
             return Answer(error=str(error))
 
@@ -216,6 +217,20 @@ class Search:
         running.slot.release()
         self._idle_since = time.monotonic()
         self.observer.ended(trial)
+        not_built = trial.state == "failed" and trial.n_parameters is None and not _is_the_machines(trial.reason)
+        if self.must_build_default and trial.number == 0 and not_built:
+            raise InputError(_no_default(trial.reason))
+
+
+def _is_the_machines(reason: str) -> bool:
+    return reason.startswith(("worker killed", "out of memory"))
+
+
+def _no_default(error: str) -> str:
+    return (
+        f"`build_model` must be able to build the default configuration, but it raised {error.rstrip('.')}. "
+        "Mend hyperparameter_tuner.py."
+    )
 
 
 def refit_all(pool: WorkerPool, slots: Slots, orders: Sequence[Refit], on_ended: Callable[[int, Trial], None]) -> None:

@@ -40,7 +40,7 @@ class WorkerSetup:
         epochs: the most that a trial trains.
         patience: epochs without a better score before a trial ends.
         log: where prints and tracebacks go.
-        search_path: folders to import the user's own modules from.
+        search_path: folders to import the user's own modules from, before all others.
     """
 
     data: str

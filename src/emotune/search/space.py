@@ -349,11 +349,13 @@ class Replay(HyperParameters):
 
     Args:
         values: name -> value.
-        strict: whether a number outside its range, and a name that the model never asks for, is refused.
-            The user's own constants are taken as they are; numbers out of range are then in `outside`.
+        strict: whether a number outside its range, a name that the model never asks for, and a name that it asks
+            for in vain are refused. The user's own constants are taken as they are: numbers out of range are then
+            in `outside`, and names that have no constant, with the space's default, in `missing`.
 
     Attributes:
         outside: numbers that lie outside the space, with the space's own words for its range.
+        missing: names that were not given, with the default that they got.
     """
 
     def __init__(self, values: Mapping[str, object], *, strict: bool = True) -> None:
@@ -361,8 +363,11 @@ class Replay(HyperParameters):
         self._known = dict(values)
         self.strict = strict
         self.outside: dict[str, str] = {}
+        self.missing: dict[str, Value] = {}
 
     def _look_up(self, parameter: Parameter) -> object:
+        if parameter.name not in self._known and not self.strict:
+            return self.missing.setdefault(parameter.name, parameter.default)
         if parameter.name not in self._known:
             raise InputError(
                 f"The model asks for hyperparameter `{parameter.name}`, which is not among the given values: "

@@ -67,9 +67,8 @@ def _prepare_process(setup: WorkerSetup) -> None:
     # Ctrl-C reaches the whole terminal: the search decides what becomes of its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    for folder in setup.search_path:
-        if folder not in sys.path:
-            sys.path.append(folder)
+    # First, since the study's copies of the user's modules go before the modules as they are by now.
+    sys.path[:0] = setup.search_path
     log = os.open(setup.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -93,14 +92,14 @@ def _serve(connection: Connection, setup: WorkerSetup) -> None:
     connection.send(Ready())
     while (order := connection.recv()) is not None:
         if isinstance(order, Explore):
-            connection.send(_explore(hypermodel, order.seed))
+            connection.send(_explore(hypermodel, order.seed, setup.hypermodel))
         else:
             task = _Task(connection, setup, hypermodel, metric, order)
             trial = task.train(data if isinstance(order, Train) else fold_of(data, order.train, order.validation))
             connection.send(Ended(trial, _memory_bytes()))
 
 
-def _explore(hypermodel: HyperModel, seed: int) -> Explored:
+def _explore(hypermodel: HyperModel, seed: int, path: str) -> Explored:
     import keras
 
     parameters: dict[str, Parameter] = {}
@@ -114,7 +113,7 @@ def _explore(hypermodel: HyperModel, seed: int) -> Explored:
             # A rare combination may be impossible; that the default is, is not.
             traceback.print_exc()
             if number == 0:
-                return Explored((), f"{type(error).__name__}: {_one_line(error)}")
+                return Explored((), f"{type(error).__name__}: {_one_line(error)}{_line_of_user(error, path)}")
         for name, parameter in hp.parameters.items():
             parameters.setdefault(name, parameter)
         keras.backend.clear_session()
@@ -148,7 +147,8 @@ class _Task:
             traceback.print_exc()
             out_of_memory = isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
             kind = "out of memory" if out_of_memory else type(error).__name__
-            return self._ended("failed", f"{kind}: {_one_line(error)}", scores=tuple(self._scores))
+            where = _line_of_user(error, self._setup.hypermodel)
+            return self._ended("failed", f"{kind}: {_one_line(error)}{where}", scores=tuple(self._scores))
         state: TrialState = "pruned" if fit.stopped == "pruned" else "complete"
         return self._ended(state, fit.stopped, score=fit.score, scores=fit.scores, kept_epoch=fit.kept_epoch)
 
@@ -248,6 +248,12 @@ def _memory_bytes() -> int:
     import psutil
 
     return int(psutil.Process().memory_info().rss)
+
+
+def _line_of_user(error: BaseException, path: str) -> str:
+    """Where in the user's file an error comes from; the study's copy has the same lines."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+    return f" (line {lines[-1]} of {Path(path).name})" if lines else ""
 
 
 def _one_line(error: BaseException) -> str:

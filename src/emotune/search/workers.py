@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from emotune.errors import EmotuneError, InputError
+from emotune.search.interruption import raise_if_interrupted
 from emotune.search.messages import Ended, Explore, Ready, Refit, Train, Unusable, WorkerSetup
 from emotune.search.worker import work
 
@@ -165,7 +166,9 @@ class WorkerPool:
         Raises:
             InputError: if workers cannot work with what the user gave.
             EmotuneError: if workers keep dying before they are ready.
+            KeyboardInterrupt: if the user wants the search to end; see `deferred_interrupts`.
         """
+        raise_if_interrupted()
         by_connection = {worker.connection: worker for worker in self.workers}
         if not by_connection:
             time.sleep(timeout_s)

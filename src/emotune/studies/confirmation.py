@@ -78,6 +78,7 @@ class Confirmation:
         n_repeats: drawings.
         maximise: whether a higher score is better.
         metric: name of the scores.
+        held_out: what a fold holds out: `people`, or `trials` where they are all of one person.
     """
 
     chosen: Candidate
@@ -87,6 +88,7 @@ class Confirmation:
     n_repeats: int
     maximise: bool
     metric: str
+    held_out: str = "people"
 
     @property
     def folds(self) -> str:
@@ -140,6 +142,7 @@ class Confirmation:
         return {
             "n_folds": self.n_folds,
             "n_repeats": self.n_repeats,
+            "held_out": self.held_out,
             "chosen": self.chosen.trial,
             "candidates": [
                 {
@@ -174,16 +177,20 @@ def candidates_of(trials: Sequence[Trial], *, maximise: bool, n_starts: int = 1)
         maximise: whether a higher score is better.
         n_starts: how many of the first trials were given; the default configuration is number 0.
     """
-    starts = [trial for trial in trials if trial.number < n_starts and trial.hyperparameters]
-    # Hyperband trains one configuration as several trials, the default too: each is one candidate.
-    known = [dict(trial.hyperparameters) for trial in starts]
+    starts: list[Trial] = []
+    for trial in trials:
+        # One that differs from the default in nothing that the model asked for is the default.
+        if trial.number < n_starts and trial.hyperparameters and not _is_among(trial, starts):
+            starts.append(trial)
+    # Hyperband trains one configuration as several trials: it is one candidate.
+    known = [*starts]
     best: list[Trial] = []
     for trial in ranked(trials, maximise=maximise):
         if len(best) == N_CANDIDATES:
             break
-        if trial.number < n_starts or dict(trial.hyperparameters) not in known:
+        if trial in starts or not _is_among(trial, known):
             best.append(trial)
-            known.append(dict(trial.hyperparameters))
+            known.append(trial)
     chosen = {trial.number: trial for trial in [*best, *starts]}
     return [
         Candidate(trial.number, dict(trial.hyperparameters), trial.score if trial.full_length else None)
@@ -191,16 +198,24 @@ def candidates_of(trials: Sequence[Trial], *, maximise: bool, n_starts: int = 1)
     ]
 
 
+def _is_among(trial: Trial, others: Sequence[Trial]) -> bool:
+    return any(dict(trial.hyperparameters) == dict(other.hyperparameters) for other in others)
+
+
 def fold_orders(
     candidates: Sequence[Candidate], prepared: Prepared, *, repeats: int, folds: int, seed: int
-) -> tuple[list[Refit], int]:
-    """An order for each candidate on each fold, candidate by candidate; and the folds that a drawing really has.
+) -> tuple[list[Refit], int, str]:
+    """An order for each candidate on each fold, candidate by candidate.
+
+    Returns:
+        the orders, the folds that a drawing really has (no more than there are people, or trials of one person),
+        and which of the two is held out: `people` or `trials`.
 
     Raises:
-        InputError: if the development rows have no groups to fold by.
+        InputError: if the training rows have no groups to fold by.
     """
     split = prepared.split
-    groups = development_groups(prepared.dataset, split)[np.isin(split.development, split.train)]
+    groups, column = development_groups(prepared.dataset, split.train)
     targets, n_train = prepared.dataset.targets[split.train], len(split.train)
     drawn = [development_folds(groups, targets, folds, seed_of(seed, "folds", repeat)) for repeat in range(repeats)]
     # Workers count the training rows first and then the validation rows, which are in every training part.
@@ -217,7 +232,7 @@ def fold_orders(
         for candidate in candidates
         for index, (train, validation) in enumerate(parts)
     ]
-    return orders, len(drawn[0])
+    return orders, len(drawn[0]), {"subject": "people", "trial": "trials"}[column]
 
 
 def judge(
@@ -227,6 +242,7 @@ def judge(
     metric: Metric,
     n_folds: int,
     repeats: int,
+    held_out: str = "people",
 ) -> Confirmation:
     """Put the results of `fold_orders` beside their candidates, and choose.
 
@@ -258,4 +274,4 @@ def judge(
         ]
         # The chosen one is the best of several: the interval is widened for as many comparisons.
         comparison = nadeau_bengio(differences, 1 / n_folds, level=1 - 0.05 / (len(scored) - 1))
-    return Confirmation(chosen, tuple(scored), comparison, n_folds, repeats, metric.maximise, metric.name)
+    return Confirmation(chosen, tuple(scored), comparison, n_folds, repeats, metric.maximise, metric.name, held_out)

@@ -22,15 +22,17 @@ class StoredFits:
         self._path = path
 
     def read(self) -> dict[int, Trial]:
-        """What is there; a line that a kill cut short is not."""
+        """What is there: no line that a kill cut short, and no failure, which may have been the machine's."""
         results: dict[int, Trial] = {}
         if self._path.exists():
             for line in self._path.read_text(encoding="utf-8").splitlines():
                 try:
                     content = json.loads(line)
-                    results[int(content["fold"])] = Trial.from_dict(content["result"])
+                    fold, result = int(content["fold"]), Trial.from_dict(content["result"])
                 except (ValueError, KeyError, TypeError):
                     continue
+                if result.state != "failed":
+                    results[fold] = result
         return results
 
     def add(self, fold: int, result: Trial) -> None:

@@ -21,9 +21,10 @@ from emotune import __version__
 from emotune.errors import EmotuneError, InputError
 from emotune.evaluation.metrics import Metric
 from emotune.features.vector import FEATURE_VERSION
-from emotune.files import fingerprint, fingerprint_of_file, replacing
+from emotune.files import fingerprint, fingerprint_of_file
 from emotune.search.development import DevelopmentData, save_development_data
-from emotune.search.hypermodel import KNOWN_GOOD, fingerprint_of_source, known_good
+from emotune.search.hypermodel import fingerprint_of_source, known_good, sources_of
+from emotune.search.interruption import deferred_interrupts
 from emotune.search.loop import Observer, Search, refit_all
 from emotune.search.messages import WorkerSetup
 from emotune.search.methods import Method, StudySettings, chosen_method, open_method
@@ -128,14 +129,22 @@ class Tuning:
         )
 
     def _copied_space(self) -> Path:
-        """A copy of the user's file as it is now: an edit while the search runs is for the next one."""
+        """A copy of the user's file and modules as they are now: an edit while the search runs is for the next one."""
         source = self.settings.hypermodel
-        fingerprint_of_source(source)  # if it is no Python, it is named as the user knows it
-        copy = self.settings.folder / "spaces" / f"{fingerprint_of_file(source)}.py"
-        if not copy.exists() or fingerprint_of_file(copy) != copy.stem:
-            with replacing(copy) as beside:
-                shutil.copyfile(source, beside)
-        return copy
+        sources = sources_of(source)  # if one is no Python, it is named as the user knows it
+        contents = {name: fingerprint_of_file(file) for name, file in sources.items()}
+        copy = self.settings.folder / "spaces" / fingerprint(contents)
+        if copy.is_dir() and contents == {
+            name: fingerprint_of_file(copy / name) for name in contents if (copy / name).is_file()
+        }:
+            return copy / source.name
+        beside = copy.with_name(f".{copy.name}-{os.getpid()}")
+        for name, file in sources.items():
+            (beside / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, beside / name)
+        shutil.rmtree(copy, ignore_errors=True)  # damaged, if it is there
+        _settle(beside, copy)
+        return copy / source.name
 
     def _identity(self) -> Mapping[str, str]:
         """What the study belongs to; when one of these has changed, its scores do not compare any more."""
@@ -145,7 +154,7 @@ class Tuning:
             "split": self.prepared.split.fingerprint,
             "metric": settings.metric.name,
             "algorithm": f"{settings.method}/{self.algorithm}",
-            "space": fingerprint_of_source(self._space, modules=settings.hypermodel.parent),
+            "space": fingerprint_of_source(self._space),
             "training": fingerprint([TRAINING_VERSION, settings.epochs, settings.patience, settings.seed]),
         }
 
@@ -163,24 +172,16 @@ class Tuning:
             weights.mkdir(parents=True, exist_ok=True)
         pool, slots = self._workers()
         try:
-            trials = Search(self.method, pool, slots, settings.seed, observer, weights=weights).run()
+            with deferred_interrupts():
+                trials = Search(
+                    self.method, pool, slots, settings.seed, observer, weights=weights, must_build_default=True
+                ).run()
         except InputError as error:
             # Workers read the copy; the user mends the original.
             raise InputError(str(error).replace(str(self._space), str(settings.hypermodel))) from error
         if weights is not None:
             shutil.rmtree(weights, ignore_errors=True)
-        self._say_what_starts_missed(trials)
         return trials
-
-    def _say_what_starts_missed(self, trials: list[Trial]) -> None:
-        for trial in trials:
-            if trial.number < len(self.starts) and trial.state == "complete":
-                unused = [name for name in self.starts[trial.number] if name not in trial.hyperparameters]
-                if unused:
-                    self.say(
-                        f"note: `{KNOWN_GOOD}` in {self.settings.hypermodel.name} names {', '.join(unused)} for trial "
-                        f"{trial.number}, which the model did not ask for."
-                    )
 
     def confirm(self, trials: list[Trial], on_fit: Callable[[int, int], None]) -> Confirmation | None:
         """Train the best trials and the default again on folds of the development people, and choose among them.
@@ -203,7 +204,9 @@ class Tuning:
             return None
         repeats, folds = drawings(len(trials))
         try:
-            orders, n_folds = fold_orders(candidates, self.prepared, repeats=repeats, folds=folds, seed=settings.seed)
+            orders, n_folds, held_out = fold_orders(
+                candidates, self.prepared, repeats=repeats, folds=folds, seed=settings.seed
+            )
         except InputError as error:
             self.say(f"The winner is not confirmed on folds: {error}")
             return None
@@ -223,9 +226,10 @@ class Tuning:
 
             if left:
                 pool, slots = self._workers()
-                refit_all(pool, slots, [orders[index] for index in left], on_ended)
+                with deferred_interrupts():
+                    refit_all(pool, slots, [orders[index] for index in left], on_ended)
         ordered = [results[index] for index in range(len(orders))]
-        return judge(candidates, ordered, metric=metric, n_folds=n_folds, repeats=repeats)
+        return judge(candidates, ordered, metric=metric, n_folds=n_folds, repeats=repeats, held_out=held_out)
 
     def _stored_fits(self, candidate: Candidate, repeats: int, n_folds: int) -> StoredFits:
         """Where a configuration's fits lie: the same for every method that searches this space on these parts."""
@@ -260,13 +264,13 @@ class Tuning:
         setup = WorkerSetup(
             data=str(data),
             hypermodel=str(self._space),
-            hypermodel_fingerprint=self._space.stem,
+            hypermodel_fingerprint=fingerprint_of_file(self._space),
             problem=self.prepared.problem.to_dict(),
             metric=settings.metric.name,
             epochs=settings.epochs,
             patience=settings.patience,
             log=str(logs / f"{self.study}.log"),
-            search_path=(str(settings.hypermodel.parent.resolve()),),
+            search_path=(str(self._space.parent.resolve()), str(settings.hypermodel.parent.resolve())),
         )
         return WorkerPool(setup, settings.workers), Slots(settings.slots, max(n_cores(), settings.workers))
 
@@ -276,25 +280,20 @@ class Tuning:
         validation_inputs, validation_targets = self.prepared.part(split.validation)
         beside = folder.with_name(f".{folder.name}-{os.getpid()}")
         save_development_data(beside, DevelopmentData(inputs, targets, validation_inputs, validation_targets))
-        try:
-            beside.replace(folder)
-        except OSError:
-            # Another process of the same search was faster; its files are the same.
-            shutil.rmtree(beside, ignore_errors=True)
+        _settle(beside, folder)
 
     def save_best(
         self, path: Path, trials: list[Trial], command: str, confirmation: Confirmation | None = None
     ) -> Trial:
         """Write the winner to `path` and give it back: the one that was confirmed, or else the search's best.
 
-        A winner of the same trials that was confirmed already is not replaced by one that is not.
+        Where the file holds a winner of the same trials that was confirmed, and nothing is confirmed now, the file
+        stays and its winner is given back.
 
         Raises:
             EmotuneError: if no trial is complete; then nothing is written.
         """
         best = best_of(trials, maximise=self.settings.metric.maximise)
-        if confirmation is not None:
-            best = next(trial for trial in trials if trial.number == confirmation.chosen.trial)
         if best is None:
             reasons = Counter(trial.reason for trial in trials if trial.state == "failed")
             why = f" Most common reason: {reasons.most_common(1)[0][0]}." if reasons else ""
@@ -302,8 +301,10 @@ class Tuning:
                 f"Expected at least one complete trial, but none of {len(trials)} is.{why} "
                 f"{path.name} is left as it was. Details are in {self.settings.folder / 'logs'}."
             )
-        if confirmation is None and self._is_confirmed(path, len(trials)):
-            return best
+        if confirmation is not None:
+            best = next(trial for trial in trials if trial.number == confirmation.chosen.trial)
+        elif (kept := self.confirmed_in(path, len(trials))) is not None:
+            return next(trial for trial in trials if trial.number == kept)
         default = next((trial for trial in trials if trial.number == 0), None)
         states = Counter(trial.state for trial in trials)
         metadata: dict[str, Any] = {
@@ -328,13 +329,23 @@ class Tuning:
         write_best(path, Best(best.hyperparameters, metadata))
         return best
 
-    def _is_confirmed(self, path: Path, n_trials: int) -> bool:
+    def confirmed_in(self, path: Path, n_trials: int) -> int | None:
+        """The number of the trial that `path` holds, if it was confirmed after these `n_trials` of this study."""
         try:
             metadata = read_best(path).metadata
         except InputError:
-            return False  # none yet, or a damaged one, which is replaced
+            return None  # none yet, or a damaged one, which is replaced
         same = metadata.get("fingerprints") == dict(self.identity) and metadata.get("study") == self.study
-        return bool(same and metadata.get("confirmation") and metadata.get("n_trials", {}).get("ended") == n_trials)
+        ended, number = metadata.get("n_trials", {}).get("ended"), metadata.get("trial")
+        return number if same and metadata.get("confirmation") and ended == n_trials else None
+
+
+def _settle(beside: Path, folder: Path) -> None:
+    """Give a folder that is complete its name; one that is there already is the same, made by another process."""
+    try:
+        beside.replace(folder)
+    except OSError:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def provenance(seed: int, command: str) -> dict[str, Any]:

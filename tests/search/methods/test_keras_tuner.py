@@ -86,18 +86,19 @@ class TestHyperband:
     def test_goes_on_with_earlier_trials_and_its_winner_is_of_full_length(self, toy):
         n_iteration = 23  # 9 + 3 + 1, 5 + 2, 3: epochs 1, 3, 9 by a factor of 3
         assert hyperband_factor(toy.epochs, n_iteration) == 3
-        trials = toy.search(n_iteration)
-        assert len(trials) == n_iteration
+        trials = toy.search(1 + n_iteration)  # the default comes before all brackets, in full
+        assert len(trials) == 1 + n_iteration
         assert len(self.check(toy, trials)) == 6
-        assert {ticket.last_epoch for ticket in toy.tickets} == {1, 3, 9}
-        assert sum(trial.full_length for trial in trials) == 6
+        assert toy.tickets[0].last_epoch is None
+        assert {ticket.last_epoch for ticket in toy.tickets[1:]} == {1, 3, 9}
+        assert sum(trial.full_length for trial in trials) == 1 + 6
         ranked = sorted(trials, key=lambda trial: -trial.score)
         toy_best = best_of(trials, maximise=True)
         assert toy_best.full_length
         assert toy_best.score == next(trial.score for trial in ranked if trial.full_length)
 
     @pytest.mark.parametrize("n_workers", [2, 8, 16])
-    @pytest.mark.parametrize("total", [23, 30])
+    @pytest.mark.parametrize("total", [24, 31])
     def test_promotes_the_same_trials_however_many_workers_ask(self, toy, tmp_path, n_workers, total):
         def full_length(n, folder):
             toy.folder, toy.tickets, at_work = tmp_path / folder, [], []
@@ -128,18 +129,18 @@ class TestHyperband:
     def test_of_a_small_budget_trains_every_trial_in_full(self, toy):
         trials = toy.search(4)
         assert all(trial.full_length for trial in trials)
-        assert {ticket.last_epoch for ticket in toy.tickets} == {toy.epochs}
+        assert {ticket.last_epoch for ticket in toy.tickets[1:]} == {toy.epochs}
 
     def test_goes_on_after_a_stop_where_it_was(self, toy):
-        method = toy.open(23)
-        toy.search_on(method, 10)  # the first round of the first bracket, and one of the second
+        method = toy.open(24)
+        toy.search_on(method, 11)  # the default, the first round of the first bracket, and one of the second
         open_one = toy.next(method)
         assert open_one.continues is not None
         before = dict(toy.values(method, open_one))
         method.release(open_one)
         method.close()
-        trials = toy.search(23)
-        assert [trial.number for trial in trials] == list(range(23))
+        trials = toy.search(24)
+        assert [trial.number for trial in trials] == list(range(24))
         again = next(ticket for ticket in toy.tickets if ticket.number == open_one.number)
         assert (again.continues, again.first_epoch, again.last_epoch) == (
             open_one.continues,

@@ -233,6 +233,7 @@ class KerasTunerMethod:
         append_trial(self._folder / "trials.jsonl", trial)
         self._open.pop(ticket.number, None)
         self._told.append(self._thread.submit(end_trial, self._oracle, ticket.handle, trial))
+        self._settings.say_unused(trial)
 
     def release(self, ticket: Ticket) -> None:
         """Nothing to write: the oracle's file lists the trial as ongoing and hands it out again."""

@@ -53,6 +53,7 @@ def make_oracle(library: Any, settings: StudySettings, total: int, parameters: S
     space = library.HyperParameters()
     for parameter in parameters:
         declare(space, parameter)
+    by_name = {parameter.name: parameter for parameter in parameters}
     common = {
         "objective": library.Objective("score", direction="max" if settings.maximise else "min"),
         "hyperparameters": space,
@@ -69,7 +70,7 @@ def make_oracle(library: Any, settings: StudySettings, total: int, parameters: S
             one_iteration_after_another(library.oracles.HyperbandOracle),
             {
                 "max_epochs": settings.epochs,
-                "factor": hyperband_factor(settings.epochs, total),
+                "factor": hyperband_factor(settings.epochs, total - len(settings.starts)),
                 "hyperband_iterations": None,
             },
         ),
@@ -88,14 +89,13 @@ def make_oracle(library: Any, settings: StudySettings, total: int, parameters: S
             _write(Path(self._project_dir) / f"trial_{trial.trial_id}" / "trial.json", trial.get_state())
 
         def populate_space(self, trial_id: str) -> Any:
-            response = super().populate_space(trial_id)
-            number, values = len(self.trials), response.get("values")
-            # A trial that Hyperband promotes keeps what it was begun with.
-            if number < len(settings.starts) and values and "tuner/trial_id" not in values:
-                for parameter in parameters:
-                    if parameter.name in values:
-                        values[parameter.name] = settings.start_value(number, parameter)
-            return response
+            number = len(self.trials)
+            if number >= len(settings.starts):
+                return super().populate_space(trial_id)
+            # Hyperband's too: outside of its brackets, so that it is trained in full.
+            declared = [by_name[known.name] for known in self.get_space().space if known.name in by_name]
+            values = {parameter.name: settings.start_value(number, parameter) for parameter in declared}
+            return {"status": "RUNNING", "values": values}
 
     oracle = StartsFirst(**common, **special)
     oracle.verbose = 0

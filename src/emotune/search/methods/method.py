@@ -9,10 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from emotune.errors import InputError
 from emotune.search.space import Parameter, Value
 from emotune.search.trials import Trial
 
-__all__ = ["Method", "Nothing", "StudySettings", "Ticket", "seed_of"]
+__all__ = ["BadStart", "Method", "Nothing", "StudySettings", "Ticket", "seed_of"]
+
+
+class BadStart(InputError):
+    """A value of `known_good` is outside the space: nothing to learn from, but the user's slip."""
 
 
 class Nothing(enum.Enum):
@@ -78,9 +83,24 @@ class StudySettings:
         """What one of the first trials takes for a parameter.
 
         Raises:
-            InputError: if the value given for it is outside the space.
+            BadStart: if the value given for it is outside the space.
         """
-        return parameter.checked(self.starts[number].get(parameter.name, parameter.default))
+        if parameter.name not in self.starts[number]:
+            return parameter.default
+        try:
+            return parameter.checked(self.starts[number][parameter.name])
+        except InputError as error:
+            raise BadStart(f"`known_good[{number - 1}]` in hyperparameter_tuner.py: {error} Mend it there.") from error
+
+    def say_unused(self, trial: Trial) -> None:
+        """Say which names of a start its model did not ask for: they are misspelt, or belong to another branch."""
+        if trial.number < len(self.starts) and trial.state == "complete":
+            unused = [name for name in self.starts[trial.number] if name not in trial.hyperparameters]
+            if unused:
+                self.say(
+                    f"note: `known_good[{trial.number - 1}]` in hyperparameter_tuner.py names {', '.join(unused)}, "
+                    f"which the model of trial {trial.number} did not ask for."
+                )
 
 
 class Method(Protocol):

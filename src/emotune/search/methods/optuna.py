@@ -215,6 +215,7 @@ class OptunaMethod:
         handle: Any = ticket.handle
         handle.set_user_attr("emotune", trial.to_dict())
         self._close_trial(trial)
+        self._settings.say_unused(trial)
 
     def _close_trial(self, trial: Trial) -> None:
         from optuna.trial import TrialState
