@@ -1,7 +1,7 @@
 """Pickles of published data sets, read without running anything in them.
 
-A pickle is a program. Here its instructions may call four functions alone, none of which runs code or takes more
-memory than the file has bytes: what makes NumPy arrays and their types out of bytes that the file itself holds.
+A pickle is a program. Here its instructions may call a handful of functions alone, none of which runs code or takes
+more memory than the file has bytes: what makes NumPy arrays and their types out of bytes that the file itself holds.
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ class _Dtype:
     def __setstate__(self, state: Any) -> None:
         order = state[1]
         order = order.decode("ascii") if isinstance(order, bytes) else order
-        if order not in ("<", ">", "|", "=") or any(part not in (None, -1) for part in state[2:7]):
+        if order not in ("<", ">", "|") or any(part is not None for part in state[2:5]):
             raise _refused(f"a NumPy type with the state {state!r}")
-        self.dtype = self.dtype.newbyteorder(order if order != "|" else "=")
+        if order in ("<", ">"):
+            self.dtype = self.dtype.newbyteorder("<" if order == "<" else ">")
 
 
 class _Values:
@@ -51,6 +52,18 @@ class _Values:
     def __setstate__(self, state: Any) -> None:
         _, shape, dtype, is_fortran, raw = state
         self.array = _from_bytes(raw, dtype, shape, "F" if is_fortran else "C")
+
+
+class _Call:
+    """A function that a pickle may call, and nothing else."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._function(*arguments)
 
 
 def _plain_name(name: Any) -> str:
@@ -92,6 +105,10 @@ def _encoded(text: Any, encoding: Any = "utf-8") -> bytes:
     return text.encode(encoding)
 
 
+def _no_bytes() -> bytes:
+    return b""
+
+
 _ALLOWED: Mapping[tuple[str, str], Any] = {
     ("numpy", "ndarray"): _ARRAY,
     ("numpy", "dtype"): _make_dtype,
@@ -102,6 +119,8 @@ _ALLOWED: Mapping[tuple[str, str], Any] = {
     },
     **{(f"numpy.{core}.numeric", "_frombuffer"): _from_bytes for core in ("core", "_core")},
     ("_codecs", "encode"): _encoded,
+    # How protocols below 3 write bytes of length 0.
+    **{(module, "bytes"): _no_bytes for module in ("__builtin__", "builtins")},
 }
 
 
@@ -126,9 +145,11 @@ class _Bounded:
 class _ArraysOnly(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         try:
-            return _ALLOWED[module, name]
+            allowed = _ALLOWED[module, name]
         except KeyError:
             raise _refused(f"{module}.{name}") from None
+        # A new one each time: a pickle can set attributes of what it is given.
+        return _Call(allowed) if callable(allowed) else allowed
 
     def persistent_load(self, pid: Any) -> NoReturn:
         raise _refused("an object from elsewhere")
@@ -169,7 +190,7 @@ def _plain(content: Any) -> Any:
     """Stand-ins replaced by what they stand for, in the containers that data sets use."""
     if isinstance(content, _Values):
         return content.array
-    if isinstance(content, _Array | _Dtype):
+    if isinstance(content, _Array | _Dtype | _Call):
         raise _refused("a NumPy class")
     if isinstance(content, dict):
         return {_key(key): _plain(value) for key, value in content.items()}
