@@ -176,7 +176,7 @@ def _same_data(best: Best, prepared: Prepared, path: Path) -> None:
     if "data" in changed:
         which = f"{theirs}, not on {prepared.dataset.name}"
         if theirs == prepared.dataset.name:
-            which = f"{theirs} as it was then; its content or the features' settings have changed since"
+            which = f"{theirs} as it was then; its content, TARGET or the features' settings have changed since"
         raise InputError(
             f"{path.name} comes from a search on {which}. "
             "Search again on this data, or give --data and --seed as the search had them."

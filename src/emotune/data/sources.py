@@ -250,7 +250,7 @@ def _parse(spec: str) -> tuple[str, str]:
     if suffix == ".npz":
         return "npz", path
     folder = Path(path).expanduser()
-    if folder.is_dir():
+    if path and folder.is_dir():
         return _recognised(folder), path
     remedy = ""
     if suffix in (".csv", ".tsv", ".txt"):
