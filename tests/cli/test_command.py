@@ -3,6 +3,7 @@
 import os
 import signal
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
 import pytest
 
@@ -63,3 +64,21 @@ def test_every_command_has_quiet_and_verbose():
     parser = ArgumentParser()
     add_output_arguments(parser)
     assert vars(parser.parse_args(["--quiet", "--verbose"])) == {"quiet": True, "verbose": True}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("a.npz", "npz:a.npz", True),
+        ("./a.npz", "a.npz", True),
+        ("~/a.npz", str(Path.home() / "a.npz"), True),
+        ("manifest:./b.csv", "manifest:b.csv", True),
+        ("simulated", "simulated", True),
+        ("simulated", "a.npz", False),
+        ("manifest:a.csv", "manifest:b.csv", False),
+    ],
+)
+def test_two_ways_to_write_the_same_data_are_one(one, other, same):
+    from emotune.cli.tune import _plain_spec
+
+    assert (_plain_spec(one) == _plain_spec(other)) is same

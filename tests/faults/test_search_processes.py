@@ -213,3 +213,19 @@ def test_what_cannot_be_written_to_is_one_line_and_exit_code_1(root, start, dama
     assert any(word in errors for word in message.split("|"))
     assert time.monotonic() - begun < 30
     assert not (models / "best_hyperparameters.json").exists()
+
+
+@pytest.mark.parametrize("delay_s", [0.1, 1.0, 3.0])
+def test_ctrl_c_of_the_terminal_at_the_start_is_an_interruption_too(root, start, delay_s):
+    search = start(500, "--workers", 2)
+    lines_until(search, 1, word="Study ")
+    time.sleep(delay_s)
+    # The whole terminal hears it: the fork server too, which may still be importing TensorFlow.
+    os.killpg(search.pid, signal.SIGINT)
+    _, errors = search.communicate(timeout=30)
+    assert search.returncode == 130, errors
+    assert errors.startswith("Interrupted")
+    assert "Traceback" not in errors
+    search = start(2)
+    out, errors = search.communicate(timeout=120)
+    assert search.returncode == 0, errors

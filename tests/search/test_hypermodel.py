@@ -145,15 +145,15 @@ class TestTheFingerprint:
         (tmp_path / "layers" / "__init__.py").write_text("")
         (tmp_path / "layers" / "inner.py").write_text("SIZE = 3\n")
         (tmp_path / "unused.py").write_text("SIZE = 3\n")
-        before = fingerprint_of_source(file)
+        before = fingerprint_of_source(file, modules=tmp_path)
         (tmp_path / "unused.py").write_text("SIZE = 4\n")
         (tmp_path / "blocks.py").write_text("from layers.inner import SIZE\nimport blocks\n")
-        assert fingerprint_of_source(file) == before
+        assert fingerprint_of_source(file, modules=tmp_path) == before
         (tmp_path / "layers" / "inner.py").write_text("SIZE = 4\n")
-        changed = fingerprint_of_source(file)
+        changed = fingerprint_of_source(file, modules=tmp_path)
         assert changed != before
         (tmp_path / "blocks.py").write_text("import blocks\nSIZE = 4\n")
-        assert fingerprint_of_source(file) not in (before, changed)
+        assert fingerprint_of_source(file, modules=tmp_path) not in (before, changed)
 
     def test_changes_with_what_is_known_to_be_good(self, file):
         before = fingerprint_of_source(file)
@@ -164,21 +164,32 @@ class TestTheFingerprint:
         file.write_text("from blocks.attention import HEADS\n" + SOURCE)
         (tmp_path / "blocks").mkdir()
         (tmp_path / "blocks" / "attention.py").write_text("HEADS = 2\n")
-        before = fingerprint_of_source(file)
+        before = fingerprint_of_source(file, modules=tmp_path)
         (tmp_path / "blocks" / "attention.py").write_text("HEADS = 8\n")
-        assert fingerprint_of_source(file) != before
+        assert fingerprint_of_source(file, modules=tmp_path) != before
+
+    def test_takes_a_module_before_a_folder_of_its_name(self, file, tmp_path):
+        file.write_text("import tables\n" + SOURCE)
+        (tmp_path / "tables.py").write_text("SIZE = 3\n")
+        (tmp_path / "tables").mkdir()
+        (tmp_path / "tables" / "notes.py").write_text("SIZE = 3\n")
+        before = fingerprint_of_source(file, modules=tmp_path)
+        (tmp_path / "tables" / "notes.py").write_text("SIZE = 4\n")
+        assert fingerprint_of_source(file, modules=tmp_path) == before
+        (tmp_path / "tables.py").write_text("SIZE = 4\n")
+        assert fingerprint_of_source(file, modules=tmp_path) != before
 
     def test_is_the_same_in_every_version_of_python(self, file):
         file.write_text(
             "def f(n, /, *, a: int = 1) -> str:\n    return f\"units_{'x' if n else 'y'}_{a!r:>3}\" or u'b'\n"
         )
-        assert fingerprint_of_source(file) == "f02bca94f3673619"
+        assert fingerprint_of_source(file) == "3e238da58d339e2d"
 
     def test_of_a_module_that_is_not_python_is_refused(self, file, tmp_path):
         file.write_text("import blocks\n" + SOURCE)
         (tmp_path / "blocks.py").write_text("def f(:\n")
         with pytest.raises(InputError, match=r"blocks.py is not Python"):
-            fingerprint_of_source(file)
+            fingerprint_of_source(file, modules=tmp_path)
 
     def test_of_a_body_that_is_only_words_stays_when_they_change(self, file):
         file.write_text('def f():\n    """One."""\n')

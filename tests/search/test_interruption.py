@@ -47,8 +47,13 @@ def test_a_signal_nobody_asked_about_is_raised_at_the_end():
 def test_the_handlers_before_are_back_afterwards_and_nothing_is_left_noted():
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with pytest.raises(ValueError, match="mine"), deferred_interrupts():
-        signal.raise_signal(signal.SIGINT)
         raise ValueError("mine")
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+    # What fails after a signal has come, such as a child process that it has ended, is the interruption.
+    with pytest.raises(KeyboardInterrupt) as raised, deferred_interrupts():
+        signal.raise_signal(signal.SIGINT)
+        raise EOFError("a child is gone")
+    assert isinstance(raised.value.__cause__, EOFError)
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
     with deferred_interrupts():
         raise_if_interrupted()

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import psutil
@@ -180,6 +180,7 @@ class Bench:
             data=str(self.folder / "data"),
             hypermodel=str(path),
             hypermodel_fingerprint=fingerprint_of_file(path),
+            modules={},
             problem=Problem((N_FEATURES,), N_CLASSES).to_dict(),
             metric="balanced_accuracy",
             epochs=EPOCHS,
@@ -236,7 +237,7 @@ class TestTrials:
             ["complete"] * 2 + ["failed"] * 3 + ["complete"] + ["failed"] * 3 + ["complete"]
         )
         line = 1 + bench.source.splitlines().index('            raise ValueError("no such network\\nsecond line")')
-        assert trials[2].reason == f"ValueError: no such network (line {line} of space.py)"
+        assert trials[2].reason == f"ValueError: no such network (line {line} of hyperparameter_tuner.py)"
         assert trials[3].reason.startswith("diverged: ")
         assert trials[4].reason == "worker killed twice (exit code -9)"
         assert trials[6].reason == "worker killed twice (exit code 3)"
@@ -519,7 +520,7 @@ class TestAWholeSearch:
         tuning.save_best(path, result, "command")
         assert read_best(path).metadata["fingerprints"] == identity
 
-    def test_goes_on_with_the_users_own_modules_as_they_were(self, tune, tmp_path):
+    def test_ends_where_a_module_of_the_users_own_is_edited_in_mid_search(self, tune, tmp_path):
         own = tune.file.with_name("own_sizes.py")
         own.write_text("LOW, HIGH = 4, 32\n")
         tune.file.write_text(
@@ -527,29 +528,49 @@ class TestAWholeSearch:
                 "4, 32", "LOW, HIGH"
             )
         )
-        n_trials = RECYCLE_AFTER_TRIALS + 3  # the last ones are trained by a worker that was started after the edit
+        n_trials = RECYCLE_AFTER_TRIALS + 3  # the last ones are trained by a worker that is started after the edit
         tuning = tune(n_trials, workers=1)
         space = tuning.identity["space"]
 
         def edit(trial):
             own.write_text("LOW, HIGH = 64, 128\n")
 
-        result = tuning.run(Watcher(on_end=edit))
-        assert [trial.state for trial in result] == ["complete"] * n_trials
-        assert all(trial.hyperparameters["units"] <= 32 for trial in result)
+        with pytest.raises(InputError, match=r"own_sizes\.py to stay as it was while the search runs"):
+            tuning.run(Watcher(on_end=edit))
+        assert none_alive()
+        trials = tuning.method.trials()
+        assert [trial.state for trial in trials] == ["complete"] * RECYCLE_AFTER_TRIALS
+        assert all(trial.hyperparameters["units"] <= 32 for trial in trials)
         tuning.method.close()
-        other = tune(n_trials)
-        assert other.identity["space"] != space
-        other.method.close()
-        own.write_text("LOW, HIGH = 4, 32\n")
-        assert tune(n_trials).identity["space"] == space
+        own.write_text("LOW, HIGH = 4, 32  # as before\n")
+        again = tune(n_trials, workers=1)
+        assert again.identity["space"] == space
+        assert len(again.run(Watcher())) == n_trials
+        again.method.close()
+        own.write_text("LOW, HIGH = 64, 128\n")
+        assert tune(n_trials).identity["space"] != space
 
     def test_writes_a_damaged_copy_of_the_space_anew(self, tune, tmp_path):
         tune(1)
-        (copy,) = (tmp_path / "tuning" / "spaces").glob("*/hyperparameter_tuner.py")
+        (copy,) = (tmp_path / "tuning" / "spaces").glob("*.py")
         copy.write_text("not Python (")
         tune(1).run(Watcher())
         assert copy.read_text() == SPACE
+
+    def test_does_not_begin_without_its_default_however_often_it_is_started(self, tune, tmp_path):
+        missing = tmp_path / "sizes.txt"
+        tune.file.write_text(
+            SPACE.replace("        rate =", f"        open({str(missing)!r}).close()\n        rate =", 1)
+        )
+        for _ in range(2):
+            tuning = tune(3)
+            with pytest.raises(InputError, match="default configuration, but it raised FileNotFoundError"):
+                tuning.run(Watcher())
+            tuning.method.close()
+        missing.touch()
+        trials = tune(3).run(Watcher())
+        assert [trial.number for trial in trials if trial.state == "complete"][0] == 0
+        assert trials[0].hyperparameters["units"] == 4
 
     @pytest.mark.parametrize(("method", "algorithm"), [("optuna", "tpe"), ("keras-tuner", "random")])
     def test_begins_with_what_is_known_to_be_good_and_confirms_it(self, tune, tmp_path, method, algorithm):
@@ -566,9 +587,14 @@ class TestAWholeSearch:
         before = path.read_bytes()
         # A later run that confirms nothing keeps what was confirmed, and says so of the same trial.
         assert tuning.save_best(path, trials, "command").number == confirmed.number
-        assert tuning.confirmed_in(path, len(trials)) == confirmed.number
+        assert tuning.confirmed_in(path, trials).number == confirmed.number
         assert path.read_bytes() == before
-        assert tuning.confirmed_in(path, len(trials) + 1) is None
+        assert tuning.confirmed_in(path, [*trials, trials[0]]) is None
+        # A study begun anew has other trials by the same numbers: its own best is written.
+        others = [replace(trial, hyperparameters={**trial.hyperparameters, "units": 31}) for trial in trials]
+        assert tuning.confirmed_in(path, others) is None
+        assert tuning.save_best(path, others, "command").hyperparameters["units"] == 31
+        assert read_best(path).hyperparameters["units"] == 31
 
     @pytest.mark.parametrize(("method", "algorithm"), [("optuna", "tpe"), ("keras-tuner", "hyperband")])
     def test_refuses_a_known_good_value_outside_the_space(self, tune, method, algorithm):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
@@ -288,7 +289,7 @@ def _report(
         ],
         title=f"\nBest: {'the default configuration' if best.number == 0 else f'trial {best.number}'}",
     )
-    kept = confirmation is None and tuning.confirmed_in(best_path, len(trials)) is not None
+    kept = confirmation is None and tuning.confirmed_in(best_path, trials) is not None
     if kept:
         print("It was confirmed on folds before, and is kept.")
     elif confirmation is None and best.score is not None:
@@ -319,8 +320,9 @@ def _apply(arguments: Namespace, best_path: Path) -> None:
     path = arguments.root / "src" / "config.py"
     best = read_best(best_path)
     searched, configured = best.metadata.get("data"), read_configuration(path).data
-    print(f"The winner of {best.metadata.get('study', 'a search')} on {searched or 'data that it does not name'}:")
-    if searched and searched != configured:
+    if not arguments.quiet:
+        print(f"The winner of {best.metadata.get('study', 'a search')} on {searched or 'data that it does not name'}:")
+    if searched and _plain_spec(searched) != _plain_spec(configured):
         print(
             f"note: DATA of src/config.py is {configured}. A network chosen on other data may be the wrong one for it."
         )
@@ -329,3 +331,11 @@ def _apply(arguments: Namespace, best_path: Path) -> None:
         print(f"src/config.py: {change}")
     if not changes:
         print("src/config.py holds the winner already.")
+
+
+def _plain_spec(spec: str) -> str:
+    """One way to write the same data: `npz:./a.npz` and `a.npz` are one file."""
+    kind, colon, path = spec.strip().removeprefix("npz:").partition(":")
+    written = path if colon else kind
+    plain = os.path.normpath(os.path.expanduser(written)) if written else ""
+    return f"{kind}:{plain}" if colon else plain

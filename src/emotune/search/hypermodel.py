@@ -26,7 +26,7 @@ __all__ = [
     "fingerprint_of_source",
     "known_good",
     "load_hypermodel",
-    "sources_of",
+    "own_modules",
 ]
 
 CLASS_NAME = "EmotionHyperModel"
@@ -145,36 +145,46 @@ def _is_configuration(item: object) -> bool:
     )
 
 
-def sources_of(path: Path | str) -> Mapping[str, Path]:
-    """The user's file and those of the user's own modules beside it that it imports: path from its folder -> file.
+def own_modules(path: Path | str, folder: Path) -> Mapping[str, Path]:
+    """The user's own modules that a file imports, directly or through each other: path from `folder` -> file.
+
+    Args:
+        path: the file.
+        folder: where the user's modules lie. Of a package every file counts, whichever are imported.
 
     Raises:
         InputError: if a file is missing or is not Python.
     """
-    path = Path(path)
-    sources, waiting, seen = {path.name: path}, _imported(_code_of(path)), {path.stem, "emotune"}
+    sources: dict[str, Path] = {}
+    waiting, seen = _imported(_code_of(Path(path))), {"emotune"}
     while waiting:
         name = waiting.pop()
         if name in seen:
             continue
         seen.add(name)
-        module, package = path.parent / f"{name}.py", path.parent / name
-        # Of a package every file counts, whichever are imported.
-        files = sorted(package.rglob("*.py")) if package.is_dir() else [module] if module.is_file() else []
-        sources.update({file.relative_to(path.parent).as_posix(): file for file in files})
+        module, package = folder / f"{name}.py", folder / name
+        # In Python's own order: a package, a module, a folder without __init__.py.
+        if module.is_file() and not (package / "__init__.py").is_file():
+            files = [module]
+        else:
+            files = sorted(package.rglob("*.py"))
+        sources.update({file.relative_to(folder).as_posix(): file for file in files})
         waiting += [imported for file in files for imported in _imported(_code_of(file))]
     return sources
 
 
-def fingerprint_of_source(path: Path | str) -> str:
-    """Changes with the code of a Python file and of the user's modules that it imports (see `sources_of`).
+def fingerprint_of_source(path: Path | str, *, modules: Path | None = None) -> str:
+    """Changes with the code of a Python file, not with its comments, docstrings or layout.
 
-    Comments, docstrings and layout do not count.
+    Args:
+        path: the file.
+        modules: the folder of the user's own modules: those that the file imports from there count as its code.
 
     Raises:
         InputError: if a file is missing or is not Python.
     """
-    return fingerprint({name: _shape(_code_of(file)) for name, file in sources_of(path).items()})
+    sources = {"": Path(path), **({} if modules is None else own_modules(path, modules))}
+    return fingerprint({name: _shape(_code_of(file)) for name, file in sources.items()})
 
 
 def _shape(node: object) -> Any:

@@ -30,6 +30,12 @@ def deferred_interrupts() -> Iterator[None]:
         pass  # not the main thread: whoever runs it handles signals
     try:
         yield
+    except Exception as error:
+        # The terminal's Ctrl-C reaches child processes too: what breaks by their end is the interruption itself.
+        if _noted:
+            _noted = False
+            raise KeyboardInterrupt from error
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -213,13 +213,16 @@ class Search:
             return Answer(error=str(error))
 
     def _end(self, running: _Running, trial: Trial) -> None:
+        not_built = trial.state == "failed" and trial.n_parameters is None and not _is_the_machines(trial.reason)
+        if self.must_build_default and trial.number == 0 and not_built:
+            # Handed back, not stored: once it is mended, whatever it was, the study still begins with it.
+            self.method.release(running.ticket)
+            running.slot.release()
+            raise InputError(_no_default(trial.reason))
         self.method.tell(running.ticket, trial)
         running.slot.release()
         self._idle_since = time.monotonic()
         self.observer.ended(trial)
-        not_built = trial.state == "failed" and trial.n_parameters is None and not _is_the_machines(trial.reason)
-        if self.must_build_default and trial.number == 0 and not_built:
-            raise InputError(_no_default(trial.reason))
 
 
 def _is_the_machines(reason: str) -> bool:

@@ -35,6 +35,7 @@ class WorkerSetup:
         data: folder of the development data.
         hypermodel: the study's copy of the user's file.
         hypermodel_fingerprint: of its content.
+        modules: files of the user's own modules that it imports, with the fingerprint of each.
         problem: `Problem.to_dict()`.
         metric: name of the metric.
         epochs: the most that a trial trains.
@@ -46,6 +47,7 @@ class WorkerSetup:
     data: str
     hypermodel: str
     hypermodel_fingerprint: str
+    modules: Mapping[str, str]
     problem: dict[str, Any]
     metric: str
     epochs: int

@@ -11,11 +11,13 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emotune.errors import InputError, TrainingFailed
+from emotune.files import fingerprint_of_file
 from emotune.search.development import DevelopmentData, fold_of, load_development_data
 from emotune.search.hypermodel import HyperModel, build, load_hypermodel
 from emotune.search.messages import (
@@ -67,8 +69,9 @@ def _prepare_process(setup: WorkerSetup) -> None:
     # Ctrl-C reaches the whole terminal: the search decides what becomes of its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # First, since the study's copies of the user's modules go before the modules as they are by now.
-    sys.path[:0] = setup.search_path
+    for folder in setup.search_path:
+        if folder not in sys.path:
+            sys.path.append(folder)
     log = os.open(setup.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -82,6 +85,7 @@ def _serve(connection: Connection, setup: WorkerSetup) -> None:
 
     prepare_backend()
 
+    _refuse_changed(setup.modules)
     metric = metric_named(setup.metric)
     data = load_development_data(Path(setup.data))
     hypermodel = load_hypermodel(
@@ -97,6 +101,20 @@ def _serve(connection: Connection, setup: WorkerSetup) -> None:
             task = _Task(connection, setup, hypermodel, metric, order)
             trial = task.train(data if isinstance(order, Train) else fold_of(data, order.train, order.validation))
             connection.send(Ended(trial, _memory_bytes()))
+
+
+def _refuse_changed(modules: Mapping[str, str]) -> None:
+    """Two workers must not build from two spaces: one study's trials would not compare.
+
+    Raises:
+        InputError: if a module of the user's own is not what it was when the search began.
+    """
+    for path, expected in modules.items():
+        if not Path(path).is_file() or fingerprint_of_file(path) != expected:
+            raise InputError(
+                f"Expected {path} to stay as it was while the search runs. Received: another content. "
+                "Put it back to go on, or run the same command again to search the changed space."
+            )
 
 
 def _explore(hypermodel: HyperModel, seed: int, path: str) -> Explored:
@@ -253,7 +271,7 @@ def _memory_bytes() -> int:
 def _line_of_user(error: BaseException, path: str) -> str:
     """Where in the user's file an error comes from; the study's copy has the same lines."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
-    return f" (line {lines[-1]} of {Path(path).name})" if lines else ""
+    return f" (line {lines[-1]} of hyperparameter_tuner.py)" if lines else ""
 
 
 def _one_line(error: BaseException) -> str:

@@ -8,7 +8,7 @@ import platform
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -21,9 +21,9 @@ from emotune import __version__
 from emotune.errors import EmotuneError, InputError
 from emotune.evaluation.metrics import Metric
 from emotune.features.vector import FEATURE_VERSION
-from emotune.files import fingerprint, fingerprint_of_file
+from emotune.files import fingerprint, fingerprint_of_file, replacing
 from emotune.search.development import DevelopmentData, save_development_data
-from emotune.search.hypermodel import fingerprint_of_source, known_good, sources_of
+from emotune.search.hypermodel import fingerprint_of_source, known_good, own_modules
 from emotune.search.interruption import deferred_interrupts
 from emotune.search.loop import Observer, Search, refit_all
 from emotune.search.messages import WorkerSetup
@@ -103,12 +103,15 @@ class Tuning:
     identity: Mapping[str, str] = field(init=False)
     starts: tuple[Mapping[str, Value], ...] = field(init=False)
     _space: Path = field(init=False)
+    _modules: Mapping[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
         settings = self.settings
         self.algorithm, self.study = chosen_method(settings.method, settings.algorithm, settings.study)
         self.starts = ({}, *known_good(settings.hypermodel))
         self._space = self._copied_space()
+        modules = own_modules(self._space, settings.hypermodel.parent)
+        self._modules = {str(file.resolve()): fingerprint_of_file(file) for file in modules.values()}
         self.identity = self._identity()
         self.method = open_method(
             self.settings.method,
@@ -129,22 +132,14 @@ class Tuning:
         )
 
     def _copied_space(self) -> Path:
-        """A copy of the user's file and modules as they are now: an edit while the search runs is for the next one."""
+        """A copy of the user's file as it is now: an edit while the search runs is for the next one."""
         source = self.settings.hypermodel
-        sources = sources_of(source)  # if one is no Python, it is named as the user knows it
-        contents = {name: fingerprint_of_file(file) for name, file in sources.items()}
-        copy = self.settings.folder / "spaces" / fingerprint(contents)
-        if copy.is_dir() and contents == {
-            name: fingerprint_of_file(copy / name) for name in contents if (copy / name).is_file()
-        }:
-            return copy / source.name
-        beside = copy.with_name(f".{copy.name}-{os.getpid()}")
-        for name, file in sources.items():
-            (beside / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, beside / name)
-        shutil.rmtree(copy, ignore_errors=True)  # damaged, if it is there
-        _settle(beside, copy)
-        return copy / source.name
+        fingerprint_of_source(source)  # if it is no Python, it is named as the user knows it
+        copy = self.settings.folder / "spaces" / f"{fingerprint_of_file(source)}.py"
+        if not copy.exists() or fingerprint_of_file(copy) != copy.stem:
+            with replacing(copy) as beside:
+                shutil.copyfile(source, beside)
+        return copy
 
     def _identity(self) -> Mapping[str, str]:
         """What the study belongs to; when one of these has changed, its scores do not compare any more."""
@@ -154,7 +149,7 @@ class Tuning:
             "split": self.prepared.split.fingerprint,
             "metric": settings.metric.name,
             "algorithm": f"{settings.method}/{self.algorithm}",
-            "space": fingerprint_of_source(self._space),
+            "space": fingerprint_of_source(self._space, modules=settings.hypermodel.parent),
             "training": fingerprint([TRAINING_VERSION, settings.epochs, settings.patience, settings.seed]),
         }
 
@@ -264,13 +259,14 @@ class Tuning:
         setup = WorkerSetup(
             data=str(data),
             hypermodel=str(self._space),
-            hypermodel_fingerprint=fingerprint_of_file(self._space),
+            hypermodel_fingerprint=self._space.stem,
+            modules=self._modules,
             problem=self.prepared.problem.to_dict(),
             metric=settings.metric.name,
             epochs=settings.epochs,
             patience=settings.patience,
             log=str(logs / f"{self.study}.log"),
-            search_path=(str(self._space.parent.resolve()), str(settings.hypermodel.parent.resolve())),
+            search_path=(str(settings.hypermodel.parent.resolve()),),
         )
         return WorkerPool(setup, settings.workers), Slots(settings.slots, max(n_cores(), settings.workers))
 
@@ -280,7 +276,13 @@ class Tuning:
         validation_inputs, validation_targets = self.prepared.part(split.validation)
         beside = folder.with_name(f".{folder.name}-{os.getpid()}")
         save_development_data(beside, DevelopmentData(inputs, targets, validation_inputs, validation_targets))
-        _settle(beside, folder)
+        try:
+            beside.replace(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+            # Another process of the same search was faster; its files are the same.
+            shutil.rmtree(beside, ignore_errors=True)
 
     def save_best(
         self, path: Path, trials: list[Trial], command: str, confirmation: Confirmation | None = None
@@ -303,8 +305,8 @@ class Tuning:
             )
         if confirmation is not None:
             best = next(trial for trial in trials if trial.number == confirmation.chosen.trial)
-        elif (kept := self.confirmed_in(path, len(trials))) is not None:
-            return next(trial for trial in trials if trial.number == kept)
+        elif (kept := self.confirmed_in(path, trials)) is not None:
+            return kept
         default = next((trial for trial in trials if trial.number == 0), None)
         states = Counter(trial.state for trial in trials)
         metadata: dict[str, Any] = {
@@ -329,23 +331,19 @@ class Tuning:
         write_best(path, Best(best.hyperparameters, metadata))
         return best
 
-    def confirmed_in(self, path: Path, n_trials: int) -> int | None:
-        """The number of the trial that `path` holds, if it was confirmed after these `n_trials` of this study."""
+    def confirmed_in(self, path: Path, trials: Sequence[Trial]) -> Trial | None:
+        """The trial that `path` holds, if it is one of these and was confirmed when the study had just these."""
         try:
-            metadata = read_best(path).metadata
+            best = read_best(path)
         except InputError:
             return None  # none yet, or a damaged one, which is replaced
+        metadata = best.metadata
         same = metadata.get("fingerprints") == dict(self.identity) and metadata.get("study") == self.study
-        ended, number = metadata.get("n_trials", {}).get("ended"), metadata.get("trial")
-        return number if same and metadata.get("confirmation") and ended == n_trials else None
-
-
-def _settle(beside: Path, folder: Path) -> None:
-    """Give a folder that is complete its name; one that is there already is the same, made by another process."""
-    try:
-        beside.replace(folder)
-    except OSError:
-        shutil.rmtree(beside, ignore_errors=True)
+        if not (same and metadata.get("confirmation") and metadata.get("n_trials", {}).get("ended") == len(trials)):
+            return None
+        # A study that was begun anew has other trials by the same numbers.
+        alike = (trial for trial in trials if trial.number == metadata.get("trial") and trial.state == "complete")
+        return next((trial for trial in alike if dict(trial.hyperparameters) == dict(best.hyperparameters)), None)
 
 
 def provenance(seed: int, command: str) -> dict[str, Any]:
