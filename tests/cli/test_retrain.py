@@ -267,7 +267,7 @@ def test_a_hyperparameter_of_the_users_own_needs_no_edit_of_the_configuration(pr
 def test_a_winner_of_the_same_data_that_has_changed_since_is_refused(project, capsys, untrained):
     project.best(APPLIED, fingerprints={"data": "other", "split": "other"})
     assert project.run("--from-best") == 2
-    assert "comes from a search on table.npz as it was then; its content or" in capsys.readouterr().err
+    assert "comes from a search on table.npz as it was then; its content, TARGET or" in capsys.readouterr().err
 
 
 def test_a_winner_of_another_split_is_refused(project, capsys, untrained):

@@ -29,6 +29,7 @@ class Cap:
 
     name = "cap"
     class_names = ("calm", "afraid", "glad")
+    findings = ()
 
     def __init__(self, seconds, *, channels=CHANNELS, n_labels=2, seed=0, people="12"):
         self.seconds, self.channels, self.n_labels, self.seed, self.people = seconds, channels, n_labels, seed, people
@@ -248,7 +249,7 @@ def test_rows_of_a_table_are_not_put_in_sequences(save, make_table):
     assert "Save X as (n, n_steps, n_features)" in message
 
 
-@pytest.mark.parametrize("spec", ["", "deap", "deap:folder", "s3://bucket/x", "table", "C:\\table.xlsx"])
+@pytest.mark.parametrize("spec", ["", "feeltrace", "feeltrace:folder", "s3://bucket/x", "table", "C:\\table.xlsx"])
 def test_an_unknown_kind_lists_the_kinds(spec):
     message = message_of(spec)
     assert f"Received: {spec!r}." in message

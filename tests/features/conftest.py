@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from emotune.features.layout import CHANNELS
+from emotune.findings import Finding
 from emotune.recordings.recording import Recording
 
 
@@ -17,6 +18,7 @@ class ListOfRecordings:
     recordings: list[Recording]
     name: str = "in memory"
     class_names: tuple[str, ...] = ("calm", "joy")
+    findings: tuple[Finding, ...] = ()
     times_read: int = 0
     version: str = "1"
 

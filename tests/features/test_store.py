@@ -216,7 +216,7 @@ from emotune.features.store import stored_features
 from emotune.recordings.recording import Recording
 
 class Slow:
-    name, class_names = "slow", ("calm", "joy")
+    name, class_names, findings = "slow", ("calm", "joy"), ()
     def __len__(self): return 1
     def fingerprint(self): return "slow"
     def __iter__(self):

@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 
 from emotune import __version__
-from emotune.cli import predict
+from emotune.cli import inspect, predict
 from emotune.cli.command import run_command
 
 __all__ = ["main"]
@@ -14,11 +14,17 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; gives the exit code."""
-    parser = ArgumentParser(prog="emotune", description="Use models that emotune has trained.")
+    parser = ArgumentParser(prog="emotune", description="Look at data, and use models that emotune has trained.")
     parser.add_argument("--version", action="version", version=f"emotune {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     predicting = commands.add_parser("predict", help="the emotion in a recording, from a trained Bundle")
     predict.add_arguments(predicting)
     predicting.set_defaults(run=predict.run)
+    inspecting = commands.add_parser("inspect", help="what a data set holds, without training")
+    inspect.add_inspect_arguments(inspecting)
+    inspecting.set_defaults(run=inspect.run_inspect)
+    listing = commands.add_parser("datasets", help="the kinds of data that can be read, and where to ask for them")
+    inspect.add_datasets_arguments(listing)
+    listing.set_defaults(run=inspect.run_datasets)
     arguments = parser.parse_args(argv)
     return run_command(arguments.run, arguments)

@@ -257,6 +257,12 @@ def _text(value: Any) -> str:
     return value
 
 
+def _any_text(value: Any) -> str:
+    if type(value) is not str:
+        raise ValueError
+    return value
+
+
 def _list_of(check: Callable[[Any], Any]) -> Callable[[Any], list[Any]]:
     def check_all(value: Any) -> list[Any]:
         if type(value) not in (list, tuple):
@@ -322,7 +328,8 @@ _LAYERS = {"counted_by": "dense_layers", "follows": "DENSE_UNITS"}
 
 # In the order of src/config.py, which is the one that values are printed in.
 CONSTANTS = (
-    Constant("DATA", "a text: `simulated`, `manifest:PATH.csv` or `FILE.npz`", _text, "simulated"),
+    Constant("DATA", "a text: `simulated`, `manifest:PATH.csv`, `FILE.npz` or `deap:FOLDER`", _text, "simulated"),
+    Constant("TARGET", "a text: empty, `valence`, `valence >= 5`", _any_text, ""),
     Constant("EMOTION_LABELS", "a dict from 0, 1, 2 … to different names", _labels, {0: "calm", 1: "tense"}),
     Constant("CHANNELS", "a list of different channel names", _channels, ["Fp1", "Fp2"]),
     Constant("BANDS_HZ", "a dict from names to (low, high) in Hz", _bands, {"alpha": (8.0, 14.0)}),

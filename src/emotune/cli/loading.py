@@ -22,6 +22,7 @@ def load(configuration: Configuration, *, quiet: bool) -> Prepared:
         n_steps=configuration.n_steps,
         seed=configuration.seed,
         class_names=configuration.class_names,
+        target=str(configuration.values["TARGET"]),
         on_recording=None if quiet else Reading().read,
     )
     if not quiet:

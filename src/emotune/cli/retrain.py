@@ -45,7 +45,10 @@ def _parser() -> ArgumentParser:
     training.add_argument("--patience", type=int, metavar="N", help="epochs without gain (default: PATIENCE)")
     training.add_argument("--seed", type=int, metavar="N", help="of the split and the training (default: SEED)")
     data = parser.add_argument_group("data")
-    data.add_argument("--data", metavar="SPEC", help="simulated, manifest:PATH.csv or FILE.npz (default: DATA)")
+    data.add_argument(
+        "--data", metavar="SPEC", help="simulated, manifest:PATH.csv, FILE.npz or deap:FOLDER (default: DATA)"
+    )
+    data.add_argument("--target", metavar="NAME", help="what to tell apart: valence, 'valence >= 5' (default: TARGET)")
     data.add_argument("--models-dir", metavar="DIR", help="where results go (default: MODELS_DIR)")
     add_output_arguments(parser)
     return parser
@@ -57,6 +60,7 @@ def _retrain(arguments: Namespace) -> int:
     configuration = read_configuration(arguments.root / "src" / "config.py").overridden(
         {
             "DATA": arguments.data,
+            "TARGET": arguments.target,
             "EPOCHS": arguments.epochs,
             "PATIENCE": arguments.patience,
             "SEED": arguments.seed,
@@ -172,7 +176,7 @@ def _same_data(best: Best, prepared: Prepared, path: Path) -> None:
     if "data" in changed:
         which = f"{theirs}, not on {prepared.dataset.name}"
         if theirs == prepared.dataset.name:
-            which = f"{theirs} as it was then; its content or the features' settings have changed since"
+            which = f"{theirs} as it was then; its content, TARGET or the features' settings have changed since"
         raise InputError(
             f"{path.name} comes from a search on {which}. "
             "Search again on this data, or give --data and --seed as the search had them."

@@ -76,9 +76,12 @@ def _parser() -> ArgumentParser:
     data = parser.add_argument_group("data")
     source = data.add_mutually_exclusive_group()
     source.add_argument(
-        "--data", metavar="SPEC", help="simulated, manifest:PATH.csv or FILE.npz (default: DATA of src/config.py)"
+        "--data",
+        metavar="SPEC",
+        help="simulated, manifest:PATH.csv, FILE.npz or deap:FOLDER (default: DATA of src/config.py)",
     )
     source.add_argument("--use-dummy-data", action="store_true", help="the same as --data simulated")
+    data.add_argument("--target", metavar="NAME", help="what to tell apart: valence, 'valence >= 5' (default: TARGET)")
     data.add_argument("--models-dir", metavar="DIR", help="where results go (default: MODELS_DIR of src/config.py)")
     add_output_arguments(parser)
     return parser
@@ -100,6 +103,7 @@ def _tune(arguments: Namespace) -> int:
     configuration = read_configuration(arguments.root / "src" / "config.py").overridden(
         {
             "DATA": "simulated" if arguments.use_dummy_data else arguments.data,
+            "TARGET": arguments.target,
             "METRIC": arguments.metric,
             "EPOCHS": arguments.epochs,
             "PATIENCE": arguments.patience,

@@ -20,6 +20,8 @@ from emotune.findings import Finding, refuse_errors
 from emotune.recordings.manifest import Manifest
 from emotune.recordings.reading import FORMATS
 from emotune.recordings.recording import RecordingSet
+from emotune.recordings.sets import SETS
+from emotune.recordings.targets import TargetChoice, parse_target
 
 __all__ = ["KINDS", "Kind", "LoadOptions", "dataset_of_recordings", "load_dataset"]
 
@@ -32,11 +34,13 @@ class LoadOptions:
         settings: how recordings become vectors; tables of vectors do not need it.
         n_steps: windows a sample.
         on_recording: called with (done, total) after each recording.
+        target: which of a published set's targets.
     """
 
     settings: FeatureSettings
     n_steps: int = 1
     on_recording: Callable[[int, int], None] | None = None
+    target: TargetChoice = TargetChoice()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +64,9 @@ def load_dataset(
     *,
     n_steps: int = 1,
     on_recording: Callable[[int, int], None] | None = None,
+    target: str = "",
 ) -> Dataset:
-    """The dataset that `spec` names: `simulated`, `manifest:PATH.csv`, `npz:PATH` or `PATH.npz`.
+    """The dataset that `spec` names, as `KINDS` lists them.
 
     Args:
         spec: a name of `KINDS`, with a path behind a colon where the kind has one.
@@ -69,6 +74,7 @@ def load_dataset(
         n_steps: consecutive windows of one trial that make a sample; above 1 `inputs` are
             `(n, n_steps, n_features)`.
         on_recording: called with (done, total) after each recording.
+        target: what to tell apart where a set has several: `valence`, `valence >= 5`; empty for its first.
 
     Raises:
         InputError: if the kind is not known, or the data cannot be used; the message says what to do.
@@ -76,7 +82,13 @@ def load_dataset(
     if n_steps < 1:
         raise InputError(f"`n_steps` must be 1 or more windows a sample. Received: {n_steps}.")
     kind, argument = _parse(spec)
-    return KINDS[kind].load(argument, LoadOptions(settings, n_steps, on_recording))
+    choice = parse_target(target)
+    if choice.name and kind not in SETS:
+        raise InputError(
+            f"Expected no target for {spec}, whose labels are what it has. Received: {target}. Take it out, or "
+            f"give a set with ratings ({', '.join(SETS)})."
+        )
+    return KINDS[kind].load(argument, LoadOptions(settings, n_steps, on_recording, choice))
 
 
 def dataset_of_recordings(
@@ -188,6 +200,18 @@ def _load_manifest(argument: str, options: LoadOptions) -> Dataset:
     )
 
 
+def _set_loader(kind: str) -> Callable[[str, LoadOptions], Dataset]:
+    def load(argument: str, options: LoadOptions) -> Dataset:
+        return dataset_of_recordings(
+            SETS[kind](_path(argument, f"{kind}:FOLDER"), options.target),
+            options.settings,
+            n_steps=options.n_steps,
+            on_recording=options.on_recording,
+        )
+
+    return load
+
+
 def _load_npz(argument: str, options: LoadOptions) -> Dataset:
     dataset = read_npz(_path(argument, "npz:PATH"))
     n_steps = dataset.inputs.shape[1] if dataset.inputs.ndim == 3 else 1
@@ -209,6 +233,10 @@ KINDS: Mapping[str, Kind] = {
     "simulated": Kind("simulated", "simulated EEG of 12 people and 5 emotions, built in", _load_simulated),
     "manifest": Kind("manifest:PATH.csv", "recordings that a CSV lists: file, subject, label", _load_manifest),
     "npz": Kind("PATH.npz", "feature vectors in an NPZ file: X, y, subject (also npz:PATH)", _load_npz),
+    **{
+        kind: Kind(f"{kind}:FOLDER", f"{reader.about.title} as it is downloaded", _set_loader(kind))
+        for kind, reader in SETS.items()
+    },
 }
 
 
@@ -221,6 +249,9 @@ def _parse(spec: str) -> tuple[str, str]:
     suffix = Path(path).suffix.lower()
     if suffix == ".npz":
         return "npz", path
+    folder = Path(path).expanduser()
+    if path and folder.is_dir():
+        return _recognised(folder), path
     remedy = ""
     if suffix in (".csv", ".tsv", ".txt"):
         remedy = f" Write manifest:{path} where it lists recordings."
@@ -228,3 +259,21 @@ def _parse(spec: str) -> tuple[str, str]:
         remedy = " List recordings with their subjects and labels in a CSV, and write manifest:PATH.csv."
     known = "; ".join(f"{kind.written} ({kind.description})" for kind in KINDS.values())
     raise InputError(f"Expected data as one of: {known}. Received: {spec!r}.{remedy}")
+
+
+def _recognised(folder: Path) -> str:
+    """The one published set that a folder holds."""
+    reasons = {kind: reader.why_not(folder) for kind, reader in SETS.items()}
+    fitting = [kind for kind, reason in reasons.items() if not reason]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise InputError(
+            f"Expected a folder of one data set. Received: {folder}, which fits {' and '.join(fitting)}. "
+            f"Say which, as in {fitting[0]}:{folder}."
+        )
+    looked = "; ".join(f"{kind} ({reader.about.folder}): {reasons[kind]}" for kind, reader in SETS.items())
+    raise InputError(
+        f"Expected a data set in {folder}. Looked for {looked}. Point at the folder that holds its files, or list "
+        "recordings in a CSV and write manifest:PATH.csv."
+    )

@@ -185,7 +185,7 @@ def extract_all(
         starts_s=np.concatenate([part.starts_s for part in parts]),
         layout=parts[0].layout,
         class_names=tuple(recordings.class_names),
-        findings=merged_findings([part.findings for part in parts]),
+        findings=(*recordings.findings, *merged_findings([part.findings for part in parts])),
         interpolated=dict(Counter(name for part in parts for name in part.interpolated)),
         n_recordings=len(parts),
         fingerprint=fingerprint_of_features(recordings, settings),

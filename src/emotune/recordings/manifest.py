@@ -9,6 +9,7 @@ from pathlib import Path
 
 from emotune.errors import InputError
 from emotune.files import fingerprint, fingerprint_of_file
+from emotune.findings import Finding
 from emotune.recordings.companions import companions
 from emotune.recordings.label_order import in_class_order, whole_number
 from emotune.recordings.manifest_rows import Row, read_rows
@@ -45,6 +46,11 @@ class Manifest:
         self.class_names = _class_names(rows, self._path)
         self._rows = rows
         self._contents: dict[Path, list[str]] = {}
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """None: all that can be wrong is in its recordings."""
+        return ()
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotune.errors import InputError
+from emotune.findings import Finding
 
 __all__ = ["Recording", "RecordingSet"]
 
@@ -78,6 +79,11 @@ class RecordingSet(Protocol):
 
     name: str
     class_names: tuple[str, ...]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is known of the whole set, whatever its samples are."""
+        ...
 
     def __len__(self) -> int:
         """Number of recordings, known without reading the samples."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from emotune.errors import InputError
 from emotune.files import fingerprint
+from emotune.findings import Finding
 from emotune.recordings.channels import CHANNELS
 from emotune.recordings.recording import Recording
 from emotune.recordings.rhythms import EMOTIONS
@@ -79,6 +80,11 @@ class Simulator:
         self._seconds = float(seconds)
         self._seed = int(seed)
         self._rate_hz = float(sampling_rate_hz)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """None: all that can be wrong is in its recordings."""
+        return ()
 
     def __len__(self) -> int:
         return self._n_people * len(self.class_names) * self._n_clips

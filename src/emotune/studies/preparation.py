@@ -59,6 +59,7 @@ def prepare(
     seed: int,
     class_names: Callable[[tuple[str, ...]], tuple[str, ...]] = lambda names: names,
     on_recording: Callable[[int, int], None] | None = None,
+    target: str = "",
 ) -> Prepared:
     """Load, split, audit, and fit the scaler on the training rows.
 
@@ -69,11 +70,12 @@ def prepare(
         seed: of the split.
         class_names: the user's names for classes that the data only numbers.
         on_recording: called with (recordings read, recordings in all).
+        target: what to tell apart where a set has several.
 
     Raises:
         InputError: if the data cannot be read, split or trained on.
     """
-    dataset = load_dataset(data, settings, n_steps=n_steps, on_recording=on_recording)
+    dataset = load_dataset(data, settings, n_steps=n_steps, on_recording=on_recording, target=target)
     numbered = dataset.class_names
     dataset = replace(dataset, class_names=class_names(numbered))
     split = split_dataset(dataset, seed=seed)

@@ -1,0 +1,163 @@
+"""What every published data set is to emotune: a folder whose trials become recordings, one at a time."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotune.errors import InputError
+from emotune.files import fingerprint, fingerprint_of_file
+from emotune.findings import Finding
+from emotune.recordings.recording import Recording
+from emotune.recordings.targets import Rating, Target, TargetChoice, target_of
+
+__all__ = ["About", "PublishedSet", "RawTrial"]
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a user wants to know of a data set before having it.
+
+    Attributes:
+        kind: how it is written on the command line, before the colon.
+        title: what it is called.
+        folder: what the folder must look like.
+        access: where to ask for it.
+        licence: on what terms.
+        n_people: how many it has in full.
+        emotions: its own classes, in the order of its coding; empty where it has ratings alone.
+        ratings: what people were asked, with the scale.
+    """
+
+    kind: str
+    title: str
+    folder: str
+    access: str
+    licence: str
+    n_people: int
+    emotions: tuple[str, ...] = ()
+    ratings: Mapping[str, Rating] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RawTrial:
+    """One trial as the set's files have it.
+
+    Attributes:
+        samples_uv: `(n_channels, n_times)`, without the baseline in front.
+        sampling_rate_hz: samples a second.
+        channel_names: one a row.
+        subject: who.
+        trial: which of the sitting's trials.
+        source: file and place in it, for messages.
+        emotion: one of the set's classes; empty where it has none.
+        ratings: what the person said.
+        session: which sitting.
+        stimulus: the clip, the same name for all people.
+    """
+
+    samples_uv: NDArray[Any]
+    sampling_rate_hz: float
+    channel_names: tuple[str, ...]
+    subject: str
+    trial: str
+    source: str
+    emotion: str = ""
+    ratings: Mapping[str, float] = field(default_factory=dict)
+    session: str = ""
+    stimulus: str = ""
+
+
+class PublishedSet(ABC):
+    """A published data set in a folder; satisfies `RecordingSet`. Nothing is decoded before it is reached.
+
+    Args:
+        folder: where it lies.
+        choice: which of its targets, and where a rating's classes part.
+
+    Attributes:
+        about: what it is.
+        name: `kind:folder`.
+        class_names: of the chosen target.
+        files: what is read, in the order of reading.
+
+    Raises:
+        InputError: if the folder does not hold the set, or the set has no such target.
+    """
+
+    about: ClassVar[About]
+
+    def __init__(self, folder: Path | str, choice: TargetChoice | None = None) -> None:
+        self.folder = Path(folder)
+        self.target: Target = target_of(choice or TargetChoice(), self.about.emotions, self.about.ratings)
+        self.name = f"{self.about.kind}:{folder}"
+        self.class_names = self.target.class_names
+        reason = self.why_not(self.folder)
+        if reason:
+            raise InputError(
+                f"Expected {self.about.title} in {folder}: {self.about.folder}. Received: {reason}. "
+                f"Point at that folder; the set itself is to be asked for at {self.about.access}."
+            )
+        self.files = self.files_in(self.folder)
+
+    @classmethod
+    @abstractmethod
+    def files_in(cls, folder: Path) -> list[Path]:
+        """The set's data files in a folder, in the order of reading; none where it is not this set."""
+
+    @classmethod
+    def why_not(cls, folder: Path) -> str:
+        """Why a folder does not hold this set, in a few words; empty where it does."""
+        if not folder.exists():
+            return "no such folder"
+        if not folder.is_dir():
+            return "a file"
+        return "" if cls.files_in(folder) else "none of these files"
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is known of this set, whatever its samples are, and what its target means."""
+        return self.target.findings
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of trials."""
+
+    @abstractmethod
+    def trials(self) -> Iterator[RawTrial]:
+        """Every trial, one file in memory at a time."""
+
+    def __iter__(self) -> Iterator[Recording]:
+        for trial in self.trials():
+            yield Recording(
+                centred(trial.samples_uv),
+                trial.sampling_rate_hz,
+                trial.channel_names,
+                subject=trial.subject,
+                label=self.target.label_of(trial.emotion, trial.ratings, trial.source),
+                session=trial.session,
+                trial=trial.trial,
+                stimulus=trial.stimulus,
+                source=trial.source,
+            )
+
+    def fingerprint(self) -> str:
+        """Of the target and the bytes of every file, wherever the folder lies."""
+        contents = [[file.relative_to(self.folder).as_posix(), fingerprint_of_file(file)] for file in self.files]
+        return fingerprint({"kind": self.about.kind, "target": self.target.to_dict(), "files": contents})
+
+
+def centred(samples_uv: NDArray[Any]) -> NDArray[np.float32]:
+    """Each channel without its mean, which is taken in float64: a large offset would cost float32 its precision."""
+    result = np.empty(samples_uv.shape, dtype=np.float32)
+    for row, samples in enumerate(samples_uv):
+        finite = np.asarray(samples, dtype=np.float64)
+        known = finite[np.isfinite(finite)]
+        result[row] = finite - (known.mean() if known.size else 0.0)
+    return result
