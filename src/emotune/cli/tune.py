@@ -322,7 +322,7 @@ def _apply(arguments: Namespace, best_path: Path) -> None:
     searched, configured = best.metadata.get("data"), read_configuration(path).data
     if not arguments.quiet:
         print(f"The winner of {best.metadata.get('study', 'a search')} on {searched or 'data that it does not name'}:")
-    if searched and _plain_spec(searched) != _plain_spec(configured):
+    if searched and not _same_spec(searched, configured):
         print(
             f"note: DATA of src/config.py is {configured}. A network chosen on other data may be the wrong one for it."
         )
@@ -331,6 +331,12 @@ def _apply(arguments: Namespace, best_path: Path) -> None:
         print(f"src/config.py: {change}")
     if not changes:
         print("src/config.py holds the winner already.")
+
+
+def _same_spec(searched: str, configured: str) -> bool:
+    """Whether a search was on the data that the configuration names; a folder alone stands for its kind too."""
+    ours, theirs = _plain_spec(configured), _plain_spec(searched)
+    return ours in (theirs, theirs.partition(":")[2])
 
 
 def _plain_spec(spec: str) -> str:
