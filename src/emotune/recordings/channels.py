@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CHANNELS", "electrode_directions"]
+__all__ = ["CHANNELS", "EPOC_CHANNELS", "electrode_directions"]
 
 # Inclination from Cz (negative: left half) and azimuth in degrees, counted from the line through both ears:
 # the common spherical coordinates of the 10-10 system. The order is DEAP's Geneva order; MNE's `biosemi32` and
@@ -22,6 +22,9 @@ _ANGLES_DEG: Mapping[str, tuple[float, float]] = {
 }  # fmt: skip
 
 CHANNELS: tuple[str, ...] = tuple(_ANGLES_DEG)
+
+EPOC_CHANNELS = ("AF3", "F7", "F3", "FC5", "T7", "P7", "O1", "O2", "P8", "T8", "FC6", "F4", "F8", "AF4")
+"""The 14 of them that Emotiv's EPOC headset records, in its order: around the head from the left."""
 
 
 def electrode_directions(names: Iterable[str] = CHANNELS) -> NDArray[np.float64]:

@@ -8,9 +8,16 @@ from typing import Any
 
 from emotune.errors import InputError
 
-__all__ = ["read_matlab"]
+__all__ = ["is_version_7_3", "read_matlab"]
 
 _REMEDY = "Download it again from its source."
+
+
+def is_version_7_3(path: Path) -> bool:
+    """Whether a file is HDF5, as MATLAB writes since version 7.3; False for one that cannot be read."""
+    import h5py
+
+    return bool(h5py.is_hdf5(path))
 
 
 def read_matlab(path: Path, names: Sequence[str]) -> dict[str, Any]:
@@ -25,7 +32,7 @@ def read_matlab(path: Path, names: Sequence[str]) -> dict[str, Any]:
     import scipy.io
 
     try:
-        if h5py.is_hdf5(path):
+        if is_version_7_3(path):
             with h5py.File(path, "r") as file:
                 return {name: file[name][()].T for name in names if isinstance(file.get(name), h5py.Dataset)}
         content: dict[str, Any] = scipy.io.loadmat(str(path), variable_names=list(names))

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from emotune.errors import InputError, MissingExtra
 from emotune.recordings.companions import brainvision_fields, companions
 from emotune.recordings.edf_header import EdfHeader, read_edf_header
 from emotune.recordings.eeg_channels import is_eeg_name
 from emotune.recordings.interruptions import breaks_within
-from emotune.recordings.recording import Recording
+from emotune.recordings.recording import Recording, centred_uv
 
 __all__ = ["FORMATS", "check_recording_file", "read_recording"]
 
@@ -77,7 +76,7 @@ def read_recording(path: Path | str, *, start_s: float | None = None, stop_s: fl
     if header is not None:
         signals = header.eeg_signals()
         microvolts *= [(signals[i].volts or 0.0) / signals[i].mne_volts for i in picks]
-    return Recording(_centred(samples, microvolts), rate_hz, names, source=str(path), breaks_s=breaks_s)
+    return Recording(centred_uv(samples, microvolts), rate_hz, names, source=str(path), breaks_s=breaks_s)
 
 
 def check_recording_file(path: Path) -> None:
@@ -263,18 +262,3 @@ def _stretch(path: Path, n_times: int, rate_hz: float, start_s: float | None, st
             "Give both in seconds from its first sample."
         )
     return first, last
-
-
-def _centred(samples_v: NDArray[np.float64], microvolts: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Volts to centred microvolts: `(n_channels, n_times)`, with one factor a channel.
-
-    A sample that is not finite stays so (the quality check counts them) and spoils no mean.
-    """
-    centred = np.empty(samples_v.shape, dtype=np.float32)
-    # Channel by channel: an hour of 64 channels need not lie in memory three times.
-    for row, factor in enumerate(microvolts):
-        samples = samples_v[row] * factor
-        finite = samples[np.isfinite(samples)]
-        # A large offset would cost the precision of float32.
-        centred[row] = samples - (finite.mean() if finite.size else 0.0)
-    return centred

@@ -9,13 +9,13 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, Any
 
 import numpy as np
 
 from emotune.errors import InputError
 
-__all__ = ["load_pickle", "load_pickle_of"]
+__all__ = ["load_pickle"]
 
 
 class _Array:
@@ -151,12 +151,6 @@ class _ArraysOnly(pickle.Unpickler):
         # A new one each time: a pickle can set attributes of what it is given.
         return _Call(allowed) if callable(allowed) else allowed
 
-    def persistent_load(self, pid: Any) -> NoReturn:
-        raise _refused("an object from elsewhere")
-
-    def get_extension(self, code: int) -> NoReturn:
-        raise _refused("an object from elsewhere")
-
 
 def load_pickle(path: Path) -> Any:
     """The content of a pickle file: dicts, lists, tuples, texts, numbers and NumPy arrays, and nothing else.
@@ -166,22 +160,13 @@ def load_pickle(path: Path) -> Any:
     """
     try:
         with path.open("rb") as file:
-            return load_pickle_of(file, path.stat().st_size, str(path))
+            return _plain(_ArraysOnly(_Bounded(file, path.stat().st_size), encoding="latin1").load())
     except OSError as error:
         raise InputError(f"Expected a pickle file at {path}, but it cannot be read ({error}). Check it.") from error
-
-
-def load_pickle_of(file: IO[bytes], size: int, place: str) -> Any:
-    """As `load_pickle`, of an open file of `size` bytes; `place` names it in messages."""
-    load: Callable[[], Any] = _ArraysOnly(_Bounded(file, size), encoding="latin1").load
-    try:
-        return _plain(load())
-    except InputError:
-        raise
     except Exception as error:  # damaged instructions end in whatever exception they lead to
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(
-            f"Expected a pickle of arrays in {place}, but it cannot be used ({reason[:200]}). "
+            f"Expected a pickle of arrays in {path}, but it cannot be used ({reason[:200]}). "
             "Only plain arrays are loaded, as a pickle could run code; download the file again from its source."
         ) from error
 

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotune.errors import InputError
-from emotune.recordings.matlab import read_matlab
+from emotune.recordings.channels import EPOC_CHANNELS
+from emotune.recordings.matlab import is_version_7_3, read_matlab
 from emotune.recordings.sets.published import About, PublishedSet, RawTrial
 from emotune.recordings.targets import Rating
 
@@ -26,11 +27,9 @@ _N_TRIALS = 12
 _PHASES = ("told", "recalled")  # of each situation, one after the other
 _RATINGS = ("valence", "arousal")
 
-# The files name no channels: this is the order of the headset.
-_CHANNELS = ("AF3", "F7", "F3", "FC5", "T7", "P7", "O1", "O2", "P8", "T8", "FC6", "F4", "F8", "AF4")
+# The files name no channels.
+_CHANNELS = EPOC_CHANNELS
 _NAME = re.compile(r"s(\d\d)(preprocessed)?\.mat", re.IGNORECASE)
-_HDF5 = b"\x89HDF\r\n\x1a\n"
-_HDF5_OFFSET = 512  # MATLAB puts a block of its own in front
 
 
 class Dasps(PublishedSet):
@@ -53,7 +52,7 @@ class Dasps(PublishedSet):
         for file in sorted(folder.iterdir()):
             named = _NAME.fullmatch(file.name)
             # DEAP calls its files s01.mat too, and writes them in the older format.
-            if named and (named[2] or (named[1] not in found and _is_hdf5(file))):
+            if named and (named[2] or (named[1] not in found and is_version_7_3(file))):
                 found[named[1]] = file
         return [found[number] for number in sorted(found)]
 
@@ -78,15 +77,6 @@ class Dasps(PublishedSet):
                     source=f"{file}, situation {situation + 1}, {_PHASES[phase]}",
                     ratings=dict(zip(_RATINGS, ratings[index].tolist(), strict=True)),
                 )
-
-
-def _is_hdf5(file: Path) -> bool:
-    try:
-        with file.open("rb") as opened:
-            head = opened.read(_HDF5_OFFSET + len(_HDF5))
-    except OSError:
-        return False
-    return _HDF5 in (head[: len(_HDF5)], head[_HDF5_OFFSET:])
 
 
 def _contents(file: Path) -> tuple[NDArray[Any], NDArray[Any]]:

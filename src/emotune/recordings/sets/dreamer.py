@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotune.errors import InputError
+from emotune.recordings.channels import EPOC_CHANNELS
 from emotune.recordings.matlab import read_matlab
 from emotune.recordings.sets.published import About, PublishedSet, RawTrial
 from emotune.recordings.targets import Rating
@@ -24,7 +25,7 @@ __all__ = ["Dreamer"]
 _RATE_HZ = 128.0
 _N_PEOPLE = 23
 _N_CLIPS = 18
-_CHANNELS = ("AF3", "F7", "F3", "FC5", "T7", "P7", "O1", "O2", "P8", "T8", "FC6", "F4", "F8", "AF4")
+_CHANNELS = EPOC_CHANNELS
 _SCORES: Mapping[str, str] = {"valence": "ScoreValence", "arousal": "ScoreArousal", "dominance": "ScoreDominance"}
 _NAME = "dreamer.mat"
 _REMEDY = "Download the file again."

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 from emotune.errors import InputError
 from emotune.files import fingerprint, fingerprint_of_file
 from emotune.findings import Finding
-from emotune.recordings.recording import Recording
+from emotune.recordings.recording import Recording, centred_uv
 from emotune.recordings.targets import Rating, Target, TargetChoice, target_of
 
 __all__ = ["About", "PublishedSet", "RawTrial"]
@@ -136,7 +135,7 @@ class PublishedSet(ABC):
     def __iter__(self) -> Iterator[Recording]:
         for trial in self.trials():
             yield Recording(
-                centred(trial.samples_uv),
+                centred_uv(trial.samples_uv),
                 trial.sampling_rate_hz,
                 trial.channel_names,
                 subject=trial.subject,
@@ -151,13 +150,3 @@ class PublishedSet(ABC):
         """Of the target and the bytes of every file, wherever the folder lies."""
         contents = [[file.relative_to(self.folder).as_posix(), fingerprint_of_file(file)] for file in self.files]
         return fingerprint({"kind": self.about.kind, "target": self.target.to_dict(), "files": contents})
-
-
-def centred(samples_uv: NDArray[Any]) -> NDArray[np.float32]:
-    """Each channel without its mean, which is taken in float64: a large offset would cost float32 its precision."""
-    result = np.empty(samples_uv.shape, dtype=np.float32)
-    for row, samples in enumerate(samples_uv):
-        finite = np.asarray(samples, dtype=np.float64)
-        known = finite[np.isfinite(finite)]
-        result[row] = finite - (known.mean() if known.size else 0.0)
-    return result
