@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ from emotune.features.windows import split_windows, whole_windows
 from emotune.files import fingerprint
 from emotune.findings import Finding, listed, refuse_errors
 from emotune.recordings.quality import check_recording, constant_channels
-from emotune.recordings.recording import Recording, RecordingSet
+from emotune.recordings.recording import Recording, RecordingSet, refuse_foreign_labels
 
 __all__ = [
     "FeatureSettings",
@@ -143,20 +144,20 @@ def extract_all(
     """The vectors of every recording of a set; one recording is in memory at a time.
 
     Args:
-        recordings: each with a label.
+        recordings: with emotions, ratings, both or neither.
         settings: the same for all of them.
         on_recording: called with (done, total) after each recording.
 
     Raises:
-        InputError: if the set is empty, a label is missing or unknown, the recordings do not share one
-            layout, or one of them cannot be used (see `extract`).
+        InputError: if the set is empty, an emotion or rating is outside the set's coding, the recordings do not share
+            one layout, or one of them cannot be used (see `extract`).
     """
     parts: list[RecordingFeatures] = []
-    labels: list[int] = []
-    groups: list[tuple[str, str, str, str]] = []
+    groups: list[tuple[str, str, str, str, str]] = []
+    ratings: list[list[float]] = []
     first = ""
     for recording in recordings:
-        labels.append(_label(recording, recordings.class_names))
+        refuse_foreign_labels(recording, recordings)
         features = extract(recording, settings)
         if parts and features.layout != parts[0].layout:
             raise InputError(
@@ -166,25 +167,33 @@ def extract_all(
             )
         first = first or recording.place
         parts.append(features)
-        groups.append((recording.subject, recording.session, recording.trial, recording.stimulus))
+        groups.append(
+            (recording.subject, recording.session, recording.trial, recording.stimulus, recording.emotion)
+        )
+        ratings.append([float(recording.ratings.get(name, math.nan)) for name in recordings.scales])
         if on_recording is not None:
             on_recording(len(parts), len(recordings))
     if not parts:
         raise InputError(f"Expected at least one recording in {recordings.name}. Received: none. Check its source.")
     counts = [len(part.values) for part in parts]
-    subject, session, trial, stimulus = (
+    subject, session, trial, stimulus, emotion = (
         np.repeat(np.array(names, dtype=np.str_), counts) for names in zip(*groups, strict=True)
     )
     return FeatureTable(
         values=np.concatenate([part.values for part in parts]),
-        labels=np.repeat(np.array(labels, dtype=np.int64), counts),
+        emotion=emotion,
+        ratings={
+            name: np.repeat(np.array([of[column] for of in ratings], dtype=np.float64), counts)
+            for column, name in enumerate(recordings.scales)
+        },
         subject=subject,
         session=session,
         trial=trial,
         stimulus=stimulus,
         starts_s=np.concatenate([part.starts_s for part in parts]),
         layout=parts[0].layout,
-        class_names=tuple(recordings.class_names),
+        emotions=tuple(recordings.emotions),
+        scales=dict(recordings.scales),
         findings=(*recordings.findings, *merged_findings([part.findings for part in parts])),
         interpolated=dict(Counter(name for part in parts for name in part.interpolated)),
         n_recordings=len(parts),
@@ -201,7 +210,7 @@ def fingerprint_of_features(recordings: RecordingSet, settings: FeatureSettings)
     return fingerprint(
         {
             "recordings": recordings.fingerprint(),
-            "class_names": list(recordings.class_names),
+            "emotions": list(recordings.emotions),
             "settings": settings.to_dict(),
             "feature_version": FEATURE_VERSION,
             "standard_layout": STANDARD.to_dict(),
@@ -224,16 +233,6 @@ def _channels(recording: Recording, rows: NDArray[np.intp]) -> Recording:
         return recording
     names = tuple(recording.channel_names[row] for row in rows)
     return replace(recording, samples_uv=recording.samples_uv[rows], channel_names=names)
-
-
-def _label(recording: Recording, class_names: tuple[str, ...]) -> int:
-    if recording.label is None or not 0 <= recording.label < len(class_names):
-        received = "no label" if recording.label is None else f"label {recording.label}"
-        raise InputError(
-            f"{recording.place}: expected a label from 0 to {len(class_names) - 1} "
-            f"({', '.join(class_names)}). Received: {received}. Label it, or leave it out of training."
-        )
-    return recording.label
 
 
 def _caption(layout: Layout) -> str:

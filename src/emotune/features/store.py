@@ -27,14 +27,17 @@ from emotune.features.layout import Layout
 from emotune.files import fingerprint, replacing
 from emotune.findings import Finding
 from emotune.recordings.recording import RecordingSet
+from emotune.recordings.targets import Rating
 
 __all__ = ["cache_folder", "stored_features"]
 
 # Raised whenever the arrangement of the file changes; part of its name, so that versions live side by side.
-_STORE_VERSION = 1
+_STORE_VERSION = 2
 
-_COLUMNS = ("values", "labels", "starts_s")
-_GROUPS = ("subject", "session", "trial", "stimulus")
+_COLUMNS = ("values", "starts_s")
+_TEXTS = ("subject", "session", "trial", "stimulus", "emotion")
+_RATINGS = "ratings"  # (n, n_scales), in the order of the scales
+_NO_RATINGS = np.empty((0, 0))
 
 
 def cache_folder() -> Path:
@@ -56,7 +59,7 @@ def stored_features(
     vectors are computed without it, again with a finding.
 
     Args:
-        recordings: each with a label; not read at all where the store has their vectors.
+        recordings: a set; not read at all where the store has their vectors.
         settings: the same for all of them.
         folder: where the files lie; None for `cache_folder()`.
         on_recording: called with (done, total) after each recording, and once with the total for a stored
@@ -123,7 +126,8 @@ def _write(path: Path, table: FeatureTable) -> None:
     content = json.dumps(
         {
             "layout": table.layout.to_dict(),
-            "class_names": list(table.class_names),
+            "emotions": list(table.emotions),
+            "scales": {name: [scale.low, scale.high] for name, scale in table.scales.items()},
             "findings": [finding.to_dict() for finding in table.findings],
             "interpolated": dict(table.interpolated),
             "n_recordings": table.n_recordings,
@@ -132,13 +136,14 @@ def _write(path: Path, table: FeatureTable) -> None:
         ensure_ascii=False,
     )
     arrays = {name: getattr(table, name) for name in _COLUMNS}
+    arrays[_RATINGS] = np.stack([table.ratings[name] for name in table.scales], axis=1) if table.scales else _NO_RATINGS
     # Fixed width, unlike HDF5's strings of any length, so that a column is one block.
-    arrays |= {name: np.char.encode(getattr(table, name), "utf-8") for name in _GROUPS}
+    arrays |= {name: np.char.encode(getattr(table, name), "utf-8") for name in _TEXTS}
     # HDF5's own lock is not needed (a file in place never changes) and not everywhere to be had (network
     # folders).
     with h5py.File(path, "w", locking=False) as file:
         for name, array in arrays.items():
-            is_text = name in _GROUPS
+            is_text = name in _TEXTS
             kind = h5py.string_dtype("utf-8", array.dtype.itemsize) if is_text else array.dtype
             file.create_dataset(name, data=array.astype(kind))
         file.create_dataset("content", data=content, dtype=h5py.string_dtype())
@@ -153,18 +158,21 @@ def _read(path: Path) -> FeatureTable | None:
     """
     try:
         with h5py.File(path, "r", locking=False) as file:
-            arrays: dict[str, Any] = {name: file[name][...] for name in (*_COLUMNS, *_GROUPS)}
+            arrays: dict[str, Any] = {name: file[name][...] for name in (*_COLUMNS, _RATINGS, *_TEXTS)}
             content = file["content"].asstr()[()]
             written = file.attrs["digest"]
         if _digest(arrays, content) != written:
             raise _Damaged("its content does not match its digest")
         known: dict[str, Any] = json.loads(content)
-        for name in _GROUPS:
+        for name in _TEXTS:
             arrays[name] = np.char.decode(arrays[name], "utf-8")
+        scales = {name: Rating(*ends) for name, ends in known["scales"].items()}
+        arrays[_RATINGS] = {name: arrays[_RATINGS][:, column] for column, name in enumerate(scales)}
         return FeatureTable(
             **arrays,
             layout=Layout.from_dict(known["layout"]),
-            class_names=tuple(known["class_names"]),
+            emotions=tuple(known["emotions"]),
+            scales=scales,
             findings=tuple(Finding(**finding) for finding in known["findings"]),
             interpolated=known["interpolated"],
             n_recordings=known["n_recordings"],

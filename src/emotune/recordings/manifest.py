@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from emotune.recordings.label_order import in_class_order, whole_number
 from emotune.recordings.manifest_rows import Row, read_rows
 from emotune.recordings.reading import check_recording_file, read_recording
 from emotune.recordings.recording import Recording
+from emotune.recordings.targets import Rating
 
 __all__ = ["Manifest"]
 
@@ -28,14 +29,16 @@ class Manifest:
 
     Attributes:
         name: `manifest:` and the path.
-        class_names: the labels, in numeric order if all are integers, else in alphabetical order.
+        emotions: the labels, in numeric order if all are integers, else in alphabetical order.
+        scales: none: a manifest has labels.
 
     Raises:
         InputError: on creation, if the table or a file that it names cannot be used. Nothing is decoded.
     """
 
     name: str
-    class_names: tuple[str, ...]
+    emotions: tuple[str, ...]
+    scales: Mapping[str, Rating]
 
     def __init__(self, path: Path | str) -> None:
         self._path = Path(path)
@@ -43,7 +46,8 @@ class Manifest:
         rows = _resolve_trials(_whole_labels(read_rows(self._path)), self._path)
         _refuse_missing_files(rows, self._path)
         _refuse_shared_samples(rows, self._path)
-        self.class_names = _class_names(rows, self._path)
+        self.emotions = _class_names(rows, self._path)
+        self.scales = {}
         self._rows = rows
         self._contents: dict[Path, list[str]] = {}
 
@@ -56,7 +60,6 @@ class Manifest:
         return len(self._rows)
 
     def __iter__(self) -> Iterator[Recording]:
-        labels = {name: label for label, name in enumerate(self.class_names)}
         for row in self._rows:
             try:
                 recording = read_recording(row.file, start_s=row.start_s, stop_s=row.stop_s)
@@ -65,7 +68,7 @@ class Manifest:
             yield replace(
                 recording,
                 subject=row.subject,
-                label=labels[row.label],
+                emotion=row.label,
                 session=row.session,
                 trial=row.trial,
                 stimulus=row.stimulus,
@@ -78,7 +81,7 @@ class Manifest:
             + [*self._contents_of(row.file)]
             for row in self._rows
         ]
-        return fingerprint({"class_names": self.class_names, "rows": rows})
+        return fingerprint({"emotions": self.emotions, "rows": rows})
 
     def _contents_of(self, file: Path) -> list[str]:
         # One file often holds many stretches: its bytes are read once.

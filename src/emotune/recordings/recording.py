@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,38 +12,44 @@ from numpy.typing import NDArray
 
 from emotune.errors import InputError
 from emotune.findings import Finding
+from emotune.recordings.targets import Rating
 
-__all__ = ["Recording", "RecordingSet", "centred_uv"]
+__all__ = ["Recording", "RecordingSet", "centred_uv", "refuse_foreign_labels"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:
-    """A stretch of EEG with one label: a trial, a film clip, a condition.
+    """A stretch of EEG in which one thing was felt or done: a trial, a film clip, a condition.
 
     Attributes:
         samples_uv: microvolts, `(n_channels, n_times)`, float32, each channel centred in float64 before the cast.
         sampling_rate_hz: samples a second.
         channel_names: one name a row of `samples_uv`, as the file has them.
         subject: who was recorded.
-        label: index into the set's `class_names`; None where it is not known (prediction).
+        emotion: what it was felt or meant as, one of the set's `emotions`; empty where it is not known.
+        ratings: what the person said of it, by the names of the set's `scales`; NaN for no answer.
         session: which sitting of the person; empty where there is one.
         trial: which stretch of the sitting, unique within (subject, session).
         stimulus: what was shown, the same name for every person who saw it; empty where not known.
         source: the file or generator that it came from, for messages.
         breaks_s: (start, stop) of stretches that are not to be used, in seconds from the first sample; where both
             are the same, a point where the recording was interrupted.
+        baseline_uv: the rest before it, `(n_channels, n_times_baseline)` in the same channels and rate, centred alike;
+            None where there is none.
     """
 
     samples_uv: NDArray[np.float32]
     sampling_rate_hz: float
     channel_names: tuple[str, ...]
     subject: str = ""
-    label: int | None = None
+    emotion: str = ""
+    ratings: Mapping[str, float] = field(default_factory=dict)
     session: str = ""
     trial: str = ""
     stimulus: str = ""
     source: str = ""
     breaks_s: tuple[tuple[float, float], ...] = ()
+    baseline_uv: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         shape = self.samples_uv.shape
@@ -50,6 +57,11 @@ class Recording:
             raise InputError(
                 f"`samples_uv` must be (n_channels, n_times) with one row for each of the "
                 f"{len(self.channel_names)} channel names. Received: shape {shape} from {self.source or 'memory'}."
+            )
+        if self.baseline_uv is not None and self.baseline_uv.shape[:-1] != shape[:1]:
+            raise InputError(
+                f"`baseline_uv` must be (n_channels, n_times) with the {shape[0]} channels of `samples_uv`. "
+                f"Received: shape {self.baseline_uv.shape} from {self.source or 'memory'}."
             )
         if not self.sampling_rate_hz > 0:
             raise InputError(
@@ -74,11 +86,13 @@ class RecordingSet(Protocol):
 
     Attributes:
         name: what the user called it, such as `simulated` or `manifest:PATH`.
-        class_names: the emotion (or state) of each label index.
+        emotions: its own classes (or states), in the order of its coding; empty where it has ratings alone, or nothing.
+        scales: what people were asked, and on which scale.
     """
 
     name: str
-    class_names: tuple[str, ...]
+    emotions: tuple[str, ...]
+    scales: Mapping[str, Rating]
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -94,7 +108,7 @@ class RecordingSet(Protocol):
         ...
 
     def fingerprint(self) -> str:
-        """Changes whenever a recording, a label or a group would; needs no decoding of samples."""
+        """Changes whenever a recording, an emotion, a rating or a group would; needs no decoding of samples."""
         ...
 
 
@@ -117,3 +131,24 @@ def centred_uv(samples: NDArray[Any], microvolts: NDArray[np.float64] | None = N
         # A large offset would cost the precision of float32.
         centred[row] = channel - (finite.mean() if finite.size else 0.0)
     return centred
+
+
+def refuse_foreign_labels(recording: Recording, recordings: RecordingSet) -> None:
+    """Refuse an emotion or a rating that the set's coding does not have; one that is not known passes.
+
+    Raises:
+        InputError: if there is one.
+    """
+    if recording.emotion and recording.emotion not in recordings.emotions:
+        raise InputError(
+            f"Expected an emotion of {recording.place} among {', '.join(recordings.emotions)}. Received: "
+            f"{recording.emotion}. Check the label file of the set."
+        )
+    for name, value in recording.ratings.items():
+        scale = recordings.scales.get(name)
+        if scale is None or not (math.isnan(value) or scale.low <= value <= scale.high):
+            expected = f"from {scale.low:g} to {scale.high:g}" if scale else "that the set was asked for"
+            raise InputError(
+                f"Expected a rating of {name} {expected} in {recording.place}. Received: {value:g}. "
+                "Check that it is the set's own file."
+            )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from emotune.recordings.recording import Recording
 from emotune.recordings.rhythms import EMOTIONS
 from emotune.recordings.simulation.person import draw_person
 from emotune.recordings.simulation.trial import simulate_trial
+from emotune.recordings.targets import Rating
 
 __all__ = ["SIMULATOR_VERSION", "Simulator"]
 
@@ -49,14 +50,16 @@ class Simulator:
 
     Attributes:
         name: `simulated`.
-        class_names: names of the emotions.
+        emotions: their names.
+        scales: none.
 
     Raises:
         InputError: if an argument is out of its range.
     """
 
     name: str
-    class_names: tuple[str, ...]
+    emotions: tuple[str, ...]
+    scales: Mapping[str, Rating]
 
     def __init__(
         self,
@@ -74,7 +77,8 @@ class Simulator:
         _at_least("seconds", seconds, 1.0)
         _at_least("sampling_rate_hz", sampling_rate_hz, _LOWEST_RATE_HZ)
         self.name = "simulated"
-        self.class_names = tuple(emotion.name for emotion in EMOTIONS[:n_emotions])
+        self.scales = {}
+        self.emotions = tuple(emotion.name for emotion in EMOTIONS[:n_emotions])
         self._n_people = int(n_people)
         self._n_clips = int(trials_per_emotion)
         self._seconds = float(seconds)
@@ -87,7 +91,7 @@ class Simulator:
         return ()
 
     def __len__(self) -> int:
-        return self._n_people * len(self.class_names) * self._n_clips
+        return self._n_people * len(self.emotions) * self._n_clips
 
     def __iter__(self) -> Iterator[Recording]:
         for person in range(self._n_people):
@@ -99,7 +103,7 @@ class Simulator:
             {
                 "simulator_version": SIMULATOR_VERSION,
                 "n_people": self._n_people,
-                "class_names": list(self.class_names),
+                "class_names": list(self.emotions),
                 "trials_per_emotion": self._n_clips,
                 "seconds": self._seconds,
                 "seed": self._seed,
@@ -110,7 +114,7 @@ class Simulator:
     def _recordings_of(self, person_index: int) -> Iterator[Recording]:
         generator = self._generator(_PERSON, person_index)
         person = draw_person(generator)
-        order = generator.permutation(len(self.class_names) * self._n_clips)
+        order = generator.permutation(len(self.emotions) * self._n_clips)
         times_s = np.arange(round(self._seconds * self._rate_hz)) / self._rate_hz
         subject = f"P{person_index + 1:02d}"
         for trial, item in enumerate(order.tolist()):
@@ -129,7 +133,7 @@ class Simulator:
                 self._rate_hz,
                 CHANNELS,
                 subject=subject,
-                label=label,
+                emotion=emotion.name,
                 trial=f"{trial + 1:02d}",
                 stimulus=f"{emotion.name}-{clip + 1}",
                 source=f"simulated {subject} trial {trial + 1:02d}",

@@ -1,22 +1,27 @@
-"""What is to be told apart: a data set's own emotions, or a rating cut in two."""
+"""What is to be learned: a data set's own emotions, a rating cut in two, or the rating itself."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from emotune.errors import InputError
-from emotune.findings import Finding
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["EMOTION", "RULES", "Rating", "Target", "TargetChoice", "parse_target", "target_of"]
+from emotune.errors import InputError
+
+__all__ = ["EMOTION", "RULES", "UNKNOWN", "Rating", "Target", "TargetChoice", "parse_targets", "target_of"]
 
 EMOTION = "emotion"
 
 Rule = Literal[">", ">="]
 RULES: tuple[Rule, ...] = (">", ">=")
+
+UNKNOWN = -1
+"""The class index of what has no emotion or rating."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,46 +50,90 @@ class TargetChoice:
         name: `emotion` or the name of a rating; empty for the set's own first one.
         threshold: where a rating's classes part; None for the middle of its scale.
         rule: whether the threshold itself is below (`>`) or above (`>=`).
+        as_rating: whether the rating itself is wanted, rather than two classes of it.
     """
 
     name: str = ""
     threshold: float | None = None
     rule: Rule = ">"
+    as_rating: bool = False
 
 
-_WRITTEN = re.compile(r"([A-Za-z_]\w*)\s*(?:(>=?|≥)\s*(\S+))?")
+_WRITTEN = re.compile(r"([A-Za-z_][\w ]*?)\s*(?:(>=?|≥)\s*(\S+)|\s(as rating))?")
+_AS_RATING = "none"
 
 
-def parse_target(text: str) -> TargetChoice:
-    """What a user wrote: nothing, `emotion`, `valence`, `valence > 5` or `valence >= 4.5`.
+def parse_targets(text: str, threshold: str = "") -> tuple[TargetChoice, ...]:
+    """What a user wrote: nothing, `emotion`, `valence`, `valence >= 4.5`, `valence as rating`, or several with commas.
+
+    Args:
+        text: the targets.
+        threshold: where the classes of every rating part that says nothing of its own: `5`, `>5`, `>=4.5`, or `none`
+            for the ratings themselves.
 
     Raises:
-        InputError: if it is written otherwise.
+        InputError: if one is written otherwise, or a name comes twice.
     """
-    if not text.strip():
-        return TargetChoice()
-    written = _WRITTEN.fullmatch(text.strip())
-    try:
-        threshold = None if written is None or written[3] is None else float(written[3])
-    except ValueError:
-        written = None
-    if written is None or (threshold is not None and not math.isfinite(threshold)):
+    choices = tuple(_parse(part) for part in text.split(",")) if text.strip() else (TargetChoice(),)
+    names = [choice.name for choice in choices]
+    if len(set(names)) < len(names):
+        raise InputError(f"Expected each target once. Received: {text!r}. Take one out.")
+    if not threshold.strip():
+        return choices
+    bare = [choice.name != EMOTION and choice.threshold is None and not choice.as_rating for choice in choices]
+    if not any(bare):
         raise InputError(
-            f"A target must be written as a name, or as a rating with a threshold. Received: {text!r}. "
-            "Write for example valence, or 'valence >= 5'."
+            f"Expected a rating that the threshold {threshold} cuts. Received: the target {text!r}. Name a rating "
+            "by --target, or leave the threshold out."
         )
-    return TargetChoice(written[1], threshold, ">" if written[2] in (None, ">") else ">=")
+    cut = _parse_threshold(threshold)
+    return tuple(
+        replace(cut, name=choice.name) if is_bare else choice for choice, is_bare in zip(choices, bare, strict=True)
+    )
+
+
+def _parse(text: str) -> TargetChoice:
+    written = _WRITTEN.fullmatch(text.strip())
+    value = None if written is None or written[3] is None else _number(written[3])
+    if written is None or (written[3] is not None and value is None):
+        raise InputError(
+            f"A target must be written as a name, or as a rating with a threshold. Received: {text.strip()!r}. "
+            "Write for example valence, 'valence >= 5', or 'valence as rating'."
+        )
+    rule: Rule = ">" if written[2] in (None, ">") else ">="
+    return TargetChoice(written[1], value, rule, as_rating=written[4] is not None)
+
+
+def _parse_threshold(text: str) -> TargetChoice:
+    if text.strip().lower() == _AS_RATING:
+        return TargetChoice(as_rating=True)
+    written = re.fullmatch(r"\s*(>=?|≥)?\s*(\S+)\s*", text)
+    value = None if written is None else _number(written[2])
+    if written is None or value is None:
+        raise InputError(
+            f"A threshold must be a number, with > or >= before it or without. Received: {text!r}. "
+            f"Write for example 5 or '>=4.5', or {_AS_RATING} for the ratings themselves."
+        )
+    return TargetChoice("", value, ">" if written[1] in (None, ">") else ">=")
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """From what a trial was rated or meant as to the index of a class.
+    """From what trials were rated or meant as to classes, or to the ratings themselves.
 
     Attributes:
         name: `emotion` or the name of a rating.
-        class_names: name of each class.
+        class_names: name of each class; empty for a rating itself.
         rating: its scale; None for emotions.
-        threshold: where the classes part; None for emotions.
+        threshold: where the classes part; None for emotions and for a rating itself.
         rule: as in `TargetChoice`.
     """
 
@@ -94,40 +143,29 @@ class Target:
     threshold: float | None = None
     rule: Rule = ">"
 
-    def label_of(self, emotion: str, ratings: Mapping[str, float], place: str) -> int:
-        """The index of a trial's class.
+    def __str__(self) -> str:
+        if self.threshold is not None:
+            return f"{self.name} {self.rule} {self.threshold:g}"
+        return self.name if self.rating is None else f"{self.name} as rating"
 
-        Raises:
-            InputError: if the trial has no such emotion or rating, or one outside its scale.
+    def labels(self, emotions: NDArray[np.str_], ratings: Mapping[str, NDArray[np.float64]]) -> NDArray[np.int64]:
+        """Indices into `class_names`, `(n,)`, `UNKNOWN` where there is no emotion or rating.
+
+        Args:
+            emotions: `(n,)`.
+            ratings: `(n,)` each, by name.
         """
         if self.rating is None or self.threshold is None:
-            if emotion not in self.class_names:
-                raise InputError(
-                    f"Expected an emotion of {place} among {', '.join(self.class_names)}. Received: "
-                    f"{emotion or 'none'}. Check the set's label file."
-                )
-            return self.class_names.index(emotion)
-        value = float(ratings.get(self.name, math.nan))
-        if not self.rating.low <= value <= self.rating.high:
-            raise InputError(
-                f"Expected a rating of {self.name} from {self.rating.low:g} to {self.rating.high:g} in {place}. "
-                f"Received: {value:g}. Check that it is the set's own file."
-            )
-        return int(value >= self.threshold if self.rule == ">=" else value > self.threshold)
+            index = {name: label for label, name in enumerate(self.class_names)}
+            return np.array([index.get(name, UNKNOWN) for name in emotions.tolist()], dtype=np.int64)
+        values = self.values(ratings)
+        with np.errstate(invalid="ignore"):
+            above = values >= self.threshold if self.rule == ">=" else values > self.threshold
+        return np.where(np.isnan(values), UNKNOWN, above.astype(np.int64))
 
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """Where a rating was cut: the scores depend on it."""
-        if self.threshold is None:
-            return ()
-        return (
-            Finding(
-                "rating-threshold",
-                "note",
-                f"Classes are {self.name} {self.rule} {self.threshold:g} and the rest. Other thresholds give other "
-                "shares of the classes and other scores: say it with the score.",
-            ),
-        )
+    def values(self, ratings: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+        """The ratings themselves, `(n,)`, NaN where there is none."""
+        return np.asarray(ratings[self.name], dtype=np.float64)
 
     def to_dict(self) -> dict[str, Any]:
         """The target as plain JSON values."""
@@ -139,25 +177,33 @@ class Target:
         }
 
 
-def target_of(choice: TargetChoice, emotions: tuple[str, ...], ratings: Mapping[str, Rating]) -> Target:
-    """The target that a choice means in a set of these emotions and ratings.
+def target_of(choice: TargetChoice, emotions: tuple[str, ...], scales: Mapping[str, Rating], *, of: str) -> Target:
+    """The target that a choice means in a set of these emotions and ratings, which messages call `of`.
 
     Raises:
         InputError: if the set has no such target, or the threshold leaves one class.
     """
-    known = (*((EMOTION,) if emotions else ()), *ratings)
+    known = (*((EMOTION,) if emotions else ()), *scales)
+    if not known:
+        raise InputError(
+            f"Expected recordings with labels. Received: {of}, which says nothing of what was felt. List the files "
+            "with their subjects and labels in a CSV, and write manifest:PATH.csv."
+        )
     name = choice.name or known[0]
     if name not in known:
-        raise InputError(f"Expected a target among {', '.join(known)}. Received: {name}. Choose one by --target.")
+        raise InputError(f"Expected a target of {of}, one of {', '.join(known)}. Received: {name}. Choose by --target.")
     if choice.rule not in RULES:
         raise InputError(f"The rule of a threshold must be one of {', '.join(RULES)}. Received: {choice.rule!r}.")
     if name == EMOTION:
-        if choice.threshold is not None:
+        if choice.threshold is not None or choice.as_rating:
             raise InputError(
-                "A threshold cuts a rating, and the target is `emotion`. Leave it out, or choose a rating."
+                f"Only a rating can be cut or taken as it is, and the target of {of} is `emotion`. Leave that out, "
+                "or choose a rating."
             )
         return Target(EMOTION, emotions)
-    rating = ratings[name]
+    rating = scales[name]
+    if choice.as_rating:
+        return Target(name, (), rating)
     threshold = rating.middle if choice.threshold is None else choice.threshold
     inside = rating.low <= threshold < rating.high if choice.rule == ">" else rating.low < threshold <= rating.high
     if not inside:

@@ -14,7 +14,7 @@ from emotune.errors import InputError
 from emotune.files import fingerprint, fingerprint_of_file
 from emotune.findings import Finding
 from emotune.recordings.recording import Recording, centred_uv
-from emotune.recordings.targets import Rating, Target, TargetChoice, target_of
+from emotune.recordings.targets import Rating
 
 __all__ = ["About", "PublishedSet", "RawTrial"]
 
@@ -49,7 +49,7 @@ class RawTrial:
     """One trial as the set's files have it.
 
     Attributes:
-        samples_uv: `(n_channels, n_times)`, without the baseline in front.
+        samples_uv: `(n_channels, n_times)`, without what was recorded before and after the stimulus.
         sampling_rate_hz: samples a second.
         channel_names: one a row.
         subject: who.
@@ -59,6 +59,8 @@ class RawTrial:
         ratings: what the person said.
         session: which sitting.
         stimulus: the clip, the same name for all people.
+        baseline_uv: the rest before the stimulus, `(n_channels, n_times)`; None where the set has none.
+        breaks_s: stretches that are not to be used, as a `Recording` has them.
     """
 
     samples_uv: NDArray[Any]
@@ -71,6 +73,8 @@ class RawTrial:
     ratings: Mapping[str, float] = field(default_factory=dict)
     session: str = ""
     stimulus: str = ""
+    baseline_uv: NDArray[Any] | None = None
+    breaks_s: tuple[tuple[float, float], ...] = ()
 
 
 class PublishedSet(ABC):
@@ -78,25 +82,25 @@ class PublishedSet(ABC):
 
     Args:
         folder: where it lies.
-        choice: which of its targets, and where a rating's classes part.
 
     Attributes:
         about: what it is.
         name: `kind:folder`.
-        class_names: of the chosen target.
+        emotions: its own classes.
+        scales: what people were asked.
         files: what is read, in the order of reading.
 
     Raises:
-        InputError: if the folder does not hold the set, or the set has no such target.
+        InputError: if the folder does not hold the set.
     """
 
     about: ClassVar[About]
 
-    def __init__(self, folder: Path | str, choice: TargetChoice | None = None) -> None:
+    def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
-        self.target: Target = target_of(choice or TargetChoice(), self.about.emotions, self.about.ratings)
         self.name = f"{self.about.kind}:{folder}"
-        self.class_names = self.target.class_names
+        self.emotions = self.about.emotions
+        self.scales = self.about.ratings
         reason = self.why_not(self.folder)
         if reason:
             raise InputError(
@@ -121,8 +125,8 @@ class PublishedSet(ABC):
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What is known of this set, whatever its samples are, and what its target means."""
-        return self.target.findings
+        """What is known of this set, whatever its samples are."""
+        return ()
 
     @abstractmethod
     def __len__(self) -> int:
@@ -139,14 +143,17 @@ class PublishedSet(ABC):
                 trial.sampling_rate_hz,
                 trial.channel_names,
                 subject=trial.subject,
-                label=self.target.label_of(trial.emotion, trial.ratings, trial.source),
+                emotion=trial.emotion,
+                ratings=trial.ratings,
                 session=trial.session,
                 trial=trial.trial,
                 stimulus=trial.stimulus,
                 source=trial.source,
+                breaks_s=trial.breaks_s,
+                baseline_uv=None if trial.baseline_uv is None else centred_uv(trial.baseline_uv),
             )
 
     def fingerprint(self) -> str:
-        """Of the target and the bytes of every file, wherever the folder lies."""
+        """Of the bytes of every file, wherever the folder lies."""
         contents = [[file.relative_to(self.folder).as_posix(), fingerprint_of_file(file)] for file in self.files]
-        return fingerprint({"kind": self.about.kind, "target": self.target.to_dict(), "files": contents})
+        return fingerprint({"kind": self.about.kind, "files": contents})

@@ -24,7 +24,6 @@ from emotune.files import fingerprint
 from emotune.findings import Finding, listed
 from emotune.recordings.matlab import read_matlab
 from emotune.recordings.sets.published import About, PublishedSet, RawTrial
-from emotune.recordings.targets import TargetChoice
 
 __all__ = ["Seed", "SeedIV"]
 
@@ -65,8 +64,8 @@ class _FilmClips(PublishedSet):
 
     n_clips: ClassVar[int]
 
-    def __init__(self, folder: Path | str, choice: TargetChoice | None = None) -> None:
-        super().__init__(folder, choice)
+    def __init__(self, folder: Path | str) -> None:
+        super().__init__(folder)
         self._sittings = self._sittings_in(self.folder)
         seen = set()
         for sitting in self._sittings:
@@ -140,8 +139,8 @@ class Seed(_FilmClips):
     )
     n_clips = 15
 
-    def __init__(self, folder: Path | str, choice: TargetChoice | None = None) -> None:
-        super().__init__(folder, choice)
+    def __init__(self, folder: Path | str) -> None:
+        super().__init__(folder)
         label_file = self.files[0].parent / "label.mat"
         self._codes = _codes_in(label_file) if label_file.exists() else _SEED_CODES
 
