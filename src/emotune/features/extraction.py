@@ -167,9 +167,7 @@ def extract_all(
             )
         first = first or recording.place
         parts.append(features)
-        groups.append(
-            (recording.subject, recording.session, recording.trial, recording.stimulus, recording.emotion)
-        )
+        groups.append((recording.subject, recording.session, recording.trial, recording.stimulus, recording.emotion))
         ratings.append([float(recording.ratings.get(name, math.nan)) for name in recordings.scales])
         if on_recording is not None:
             on_recording(len(parts), len(recordings))

@@ -58,8 +58,15 @@ class TargetChoice:
     rule: Rule = ">"
     as_rating: bool = False
 
+    def __str__(self) -> str:
+        """As `parse_targets` reads it."""
+        if self.threshold is not None:
+            return f"{self.name} {self.rule} {self.threshold:.12g}".strip()
+        return f"{self.name} as rating".strip() if self.as_rating else self.name
 
-_WRITTEN = re.compile(r"([A-Za-z_][\w ]*?)\s*(?:(>=?|≥)\s*(\S+)|\s(as rating))?")
+
+# A column of a table may be called anything but what parts targets.
+_WRITTEN = re.compile(r"([^<>=≥]*?)\s*(?:(>=?|≥)\s*(\S+)|(?:(?<!\S)(as rating)))?")
 _AS_RATING = "none"
 
 
@@ -74,10 +81,11 @@ def parse_targets(text: str, threshold: str = "") -> tuple[TargetChoice, ...]:
     Raises:
         InputError: if one is written otherwise, or a name comes twice.
     """
-    choices = tuple(_parse(part) for part in text.split(",")) if text.strip() else (TargetChoice(),)
+    parts = text.split(",") if text.strip() else [""]
+    choices = tuple(_parse(part) for part in parts)
     names = [choice.name for choice in choices]
-    if len(set(names)) < len(names):
-        raise InputError(f"Expected each target once. Received: {text!r}. Take one out.")
+    if len(set(names)) < len(names) or (len(parts) > 1 and "" in names):
+        raise InputError(f"Expected a name for each target, and each once. Received: {text!r}. Write them with commas.")
     if not threshold.strip():
         return choices
     bare = [choice.name != EMOTION and choice.threshold is None and not choice.as_rating for choice in choices]
