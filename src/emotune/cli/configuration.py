@@ -90,6 +90,7 @@ class Configuration:
             bands_hz=self.values["BANDS_HZ"],
             channels=self.channels,
             reference=self.values["REFERENCE"],
+            baseline=self.values["BASELINE"],
         )
 
     @property

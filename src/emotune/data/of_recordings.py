@@ -115,8 +115,8 @@ def target_findings(target: Target, targets: NDArray[np.int64]) -> list[Finding]
             "rating-threshold",
             "note",
             f"{target.class_names[1]} is {target}, {target.class_names[0]} the rest: the larger class, "
-            f"{target.class_names[larger]}, has {counts[larger] / counts.sum():.1%} of the rows. Another threshold gives "
-            "other shares and other scores: say it with the score.",
+            f"{target.class_names[larger]}, has {counts[larger] / counts.sum():.1%} of the rows. Another threshold "
+            "gives other shares and other scores: say it with the score.",
         )
     ]
 
