@@ -98,7 +98,7 @@ def _dataset_of_table(
             "n_recordings": table.n_recordings,
             "n_rows": len(inputs),
             "interpolated": dict(table.interpolated),
-            "target": str(target),
+            "target": target.to_dict(),
             "class_counts": {label: int((targets == i).sum()) for i, label in enumerate(target.class_names)},
         },
     )

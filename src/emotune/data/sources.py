@@ -17,7 +17,7 @@ from emotune.recordings.recording import RecordingSet
 from emotune.recordings.sets import SETS
 from emotune.recordings.targets import TargetChoice, parse_targets
 
-__all__ = ["KINDS", "Kind", "Vectors", "dataset_of_recordings", "load_dataset", "open_source"]
+__all__ = ["KINDS", "Kind", "Vectors", "dataset_of_recordings", "is_kind", "load_dataset", "open_source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,12 @@ class Kind:
     written: str
     description: str
     open: Callable[[str], RecordingSet | Vectors]
+
+
+def is_kind(spec: str) -> bool:
+    """Whether `spec` begins with a name of `KINDS`, rather than being a path."""
+    head, colon, _ = spec.strip().partition(":")
+    return head in KINDS and (bool(colon) or not Path(spec).exists())
 
 
 def open_source(spec: str) -> RecordingSet | Vectors:

@@ -109,6 +109,11 @@ def predict_recording(bundle: Bundle, recording: Recording, *, offset_s: float =
             "table: windows and reference of its vectors are not known, so no recording can be turned into the same. "
             "Train one with --data manifest:PATH.csv."
         )
+    if bundle.features.baseline == "subtract" and recording.baseline_uv is None:
+        raise InputError(
+            f"Expected a recording with the rest before it, whose vector the model in {bundle.folder} has been trained "
+            f"without. Received: {recording.place} alone. Say where the rest lies: --baseline START STOP, in seconds."
+        )
     features = extract(recording, bundle.features)
     if features.layout != bundle.layout:
         raise InputError(

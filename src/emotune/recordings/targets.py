@@ -180,9 +180,39 @@ class Target:
         return {
             "name": self.name,
             "class_names": list(self.class_names),
+            "scale": None if self.rating is None else [self.rating.low, self.rating.high],
             "threshold": self.threshold,
             "rule": self.rule,
         }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Target:
+        """The target that `to_dict` described.
+
+        Raises:
+            KeyError, TypeError, ValueError: if it describes none.
+        """
+        scale, threshold = content["scale"], content["threshold"]
+        return cls(
+            name=str(content["name"]),
+            class_names=tuple(str(name) for name in content["class_names"]),
+            rating=None if scale is None else Rating(*(float(end) for end in scale)),
+            threshold=None if threshold is None else float(threshold),
+            rule=">=" if content["rule"] == ">=" else ">",
+        )
+
+    def on(self, emotions: tuple[str, ...], scales: Mapping[str, Rating]) -> Target | None:
+        """The same target in another set; None where that has none of the name.
+
+        A threshold keeps its place on the scale: above 5 of 1 to 9 is above 3 of 1 to 5.
+        """
+        if self.rating is None:
+            return Target(EMOTION, emotions) if emotions else None
+        scale = scales.get(self.name)
+        if scale is None or self.threshold is None:
+            return None if scale is None else Target(self.name, (), scale)
+        place = (self.threshold - self.rating.low) / (self.rating.high - self.rating.low)
+        return replace(self, rating=scale, threshold=scale.low + place * (scale.high - scale.low))
 
 
 def target_of(choice: TargetChoice, emotions: tuple[str, ...], scales: Mapping[str, Rating], *, of: str) -> Target:
