@@ -62,21 +62,25 @@ class Dasps(PublishedSet):
     def trials(self) -> Iterator[RawTrial]:
         """12 a person, two of each situation, which was rated once."""
         for file in self.files:
-            data, ratings = _contents(file)
-            for index in range(_N_TRIALS):
-                situation, phase = divmod(index, len(_PHASES))
-                yield RawTrial(
-                    data[:, :, index],
-                    _RATE_HZ,
-                    _CHANNELS,
-                    subject=f"s{file.stem[1:3]}",
-                    # Both stretches of a pair have one name, though it is not unique then: what is dealt out by
-                    # trial stays together, as two stretches of one situation and one rating must. Joined to one
-                    # recording they would have a window across the seam.
-                    trial=f"{situation + 1:02d}",
-                    source=f"{file}, situation {situation + 1}, {_PHASES[phase]}",
-                    ratings=dict(zip(_RATINGS, ratings[index].tolist(), strict=True)),
-                )
+            yield from _trials_of(file)
+
+
+def _trials_of(file: Path) -> Iterator[RawTrial]:
+    data, ratings = _contents(file)
+    for index in range(_N_TRIALS):
+        situation, phase = divmod(index, len(_PHASES))
+        yield RawTrial(
+            data[:, :, index],
+            _RATE_HZ,
+            _CHANNELS,
+            subject=f"s{file.stem[1:3]}",
+            # Both stretches of a pair have one name, though it is not unique then: what is dealt out by trial stays
+            # together, as two stretches of one situation and one rating must. Joined to one recording they would
+            # have a window across the seam.
+            trial=f"{situation + 1:02d}",
+            source=f"{file}, situation {situation + 1}, {_PHASES[phase]}",
+            ratings=dict(zip(_RATINGS, ratings[index].tolist(), strict=True)),
+        )
 
 
 def _contents(file: Path) -> tuple[NDArray[Any], NDArray[Any]]:

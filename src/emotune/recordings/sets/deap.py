@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from emotune.errors import InputError
 from emotune.findings import Finding
 from emotune.recordings.channels import CHANNELS
-from emotune.recordings.matlab import read_matlab
+from emotune.recordings.matlab import is_version_7_3, read_matlab
 from emotune.recordings.sets.published import About, PublishedSet, RawTrial
 from emotune.recordings.targets import Rating
 from emotune.recordings.unpickling import load_pickle
@@ -50,7 +50,10 @@ class Deap(PublishedSet):
         found = {}
         for file in sorted(folder.iterdir()):
             named = _NAME.fullmatch(file.name)
-            if named and (named[1] not in found or named[2].lower() == "dat"):
+            if named is None:
+                continue
+            # DASPS calls its raw files S01.mat too, and writes them in the newer format.
+            if named[2].lower() == "dat" or (named[1] not in found and not is_version_7_3(file)):
                 found[named[1]] = file
         return [found[number] for number in sorted(found)]
 
@@ -73,20 +76,26 @@ class Deap(PublishedSet):
 
     def trials(self) -> Iterator[RawTrial]:
         """40 a person; trial and stimulus are the video's number, as `Experiment_id` has it."""
-        first = round(_BASELINE_S * _RATE_HZ)
         for file in self.files:
-            data, ratings = _contents(file)
-            for index in range(len(data)):
-                yield RawTrial(
-                    data[index, : len(CHANNELS), first:],
-                    _RATE_HZ,
-                    CHANNELS,
-                    subject=file.stem.lower(),
-                    trial=f"{index + 1:02d}",
-                    source=f"{file}, video {index + 1}",
-                    ratings=dict(zip(_RATINGS, ratings[index].tolist(), strict=True)),
-                    stimulus=f"video {index + 1:02d}",
-                )
+            yield from _trials_of(file)
+
+
+def _trials_of(file: Path) -> Iterator[RawTrial]:
+    data, ratings = _contents(file)
+    first = round(_BASELINE_S * _RATE_HZ)
+    for index in range(_N_TRIALS):
+        eeg = data[index, : len(CHANNELS)]
+        yield RawTrial(
+            eeg[:, first:],
+            _RATE_HZ,
+            CHANNELS,
+            subject=file.stem.lower(),
+            trial=f"{index + 1:02d}",
+            source=f"{file}, video {index + 1}",
+            ratings=dict(zip(_RATINGS, ratings[index].tolist(), strict=True)),
+            stimulus=f"video {index + 1:02d}",
+            baseline_uv=eeg[:, :first],
+        )
 
 
 def _contents(file: Path) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -96,15 +105,17 @@ def _contents(file: Path) -> tuple[NDArray[Any], NDArray[Any]]:
     if (
         not isinstance(data, np.ndarray)
         or not isinstance(labels, np.ndarray)
+        or data.dtype.kind not in "fiu"
+        or labels.dtype.kind not in "fiu"
         or data.ndim != 3
         or data.shape[1] != 40
         or data.shape[2] <= _BASELINE_S * _RATE_HZ
         or labels.shape != (len(data), len(_RATINGS))
         or len(data) != _N_TRIALS
     ):
-        shapes = [getattr(array, "shape", "nothing") for array in arrays]
+        received = [f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "nothing" for array in arrays]
         raise InputError(
             f"Expected `data` (40, 40, 8064) and `labels` (40, 4) in {file}, as DEAP's prepared files have them. "
-            f"Received: {shapes[0]} and {shapes[1]}. Download the file again."
+            f"Received: {received[0]} and {received[1]}. Download the file again."
         )
     return data, labels

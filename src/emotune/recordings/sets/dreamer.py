@@ -53,7 +53,7 @@ class Dreamer(PublishedSet):
         return _N_PEOPLE * _N_CLIPS * len(self.files)
 
     def trials(self) -> Iterator[RawTrial]:
-        """18 a person, of different lengths: what was recorded during a clip. The baseline stands apart in the file."""
+        """18 a person, of different lengths: what was recorded during a clip, and before it, during a neutral one."""
         for file in self.files:
             people = _cells(_field(read_matlab(file, ("DREAMER",)).get("DREAMER"), "Data", str(file)))
             if people is None or len(people) != _N_PEOPLE:
@@ -66,14 +66,10 @@ class Dreamer(PublishedSet):
 
 
 def _trials_of(person: Any, subject: str, place: str) -> Iterator[RawTrial]:
-    clips = _cells(_field(_field(person, "EEG", place), "stimuli", place))
-    if clips is None or len(clips) != _N_CLIPS:
-        raise InputError(
-            f"Expected `stimuli` of {_N_CLIPS} clips in {place}. Received: "
-            f"{'no cells' if clips is None else len(clips)}. {_REMEDY}"
-        )
+    eeg = _field(person, "EEG", place)
+    clips, rests = _clips(eeg, "stimuli", place), _clips(eeg, "baseline", place)
     scores = {name: _scores(person, field, place) for name, field in _SCORES.items()}
-    for index, samples in enumerate(clips):
+    for index, (samples, rest) in enumerate(zip(clips, rests, strict=True)):
         source = f"{place}, clip {index + 1}"
         yield RawTrial(
             _samples(samples, source),
@@ -84,7 +80,18 @@ def _trials_of(person: Any, subject: str, place: str) -> Iterator[RawTrial]:
             source=source,
             ratings={name: float(values[index]) for name, values in scores.items()},
             stimulus=f"clip {index + 1:02d}",
+            baseline_uv=_rest(rest, f"{place}, baseline {index + 1}"),
         )
+
+
+def _clips(eeg: Any, name: str, place: str) -> list[Any]:
+    clips = _cells(_field(eeg, name, place))
+    if clips is None or len(clips) != _N_CLIPS:
+        raise InputError(
+            f"Expected `{name}` of {_N_CLIPS} clips in {place}. Received: "
+            f"{'no cells' if clips is None else len(clips)}. {_REMEDY}"
+        )
+    return clips
 
 
 def _field(struct: Any, name: str, place: str) -> Any:
@@ -126,6 +133,11 @@ def _samples(samples: Any, place: str) -> NDArray[Any]:
             f"Received: {_described(samples)}. {_REMEDY}"
         )
     return samples.T
+
+
+def _rest(samples: Any, place: str) -> NDArray[Any] | None:
+    """As `_samples`; None for an empty cell, as a clip can be used without the rest before it."""
+    return None if isinstance(samples, np.ndarray) and not samples.size else _samples(samples, place)
 
 
 def _described(value: Any) -> str:

@@ -73,18 +73,22 @@ class Faced(PublishedSet):
     def trials(self) -> Iterator[RawTrial]:
         """28 a person; trial and stimulus are the clip's number."""
         for file in self.files:
-            data = _contents(file)
-            for index, emotion in enumerate(_EMOTION_OF_CLIP):
-                yield RawTrial(
-                    data[index],
-                    _RATE_HZ,
-                    _CHANNELS,
-                    subject=file.stem.lower(),
-                    trial=f"{index + 1:02d}",
-                    source=f"{file}, clip {index + 1}",
-                    emotion=emotion,
-                    stimulus=f"clip {index + 1:02d}",
-                )
+            yield from _trials_of(file)
+
+
+def _trials_of(file: Path) -> Iterator[RawTrial]:
+    data = _contents(file)
+    for index, emotion in enumerate(_EMOTION_OF_CLIP):
+        yield RawTrial(
+            data[index],
+            _RATE_HZ,
+            _CHANNELS,
+            subject=file.stem.lower(),
+            trial=f"{index + 1:02d}",
+            source=f"{file}, clip {index + 1}",
+            emotion=emotion,
+            stimulus=f"clip {index + 1:02d}",
+        )
 
 
 def _contents(file: Path) -> NDArray[Any]:

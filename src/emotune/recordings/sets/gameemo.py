@@ -71,19 +71,22 @@ class Gameemo(PublishedSet):
 
     def trials(self) -> Iterator[RawTrial]:
         """One a file; trial and stimulus are the game, `G1` to `G4`."""
-        for file in self.files:
-            person, game = _named(file)
-            channel_names, samples_uv = _contents(file)
-            yield RawTrial(
-                samples_uv,
-                _RATE_HZ,
-                channel_names,
-                subject=person,
-                trial=f"G{game}",
-                source=str(file),
-                emotion=_EMOTIONS[game - 1],
-                stimulus=f"G{game}",
-            )
+        return map(_trial, self.files)
+
+
+def _trial(file: Path) -> RawTrial:
+    person, game = _named(file)
+    channel_names, samples_uv = _contents(file)
+    return RawTrial(
+        samples_uv,
+        _RATE_HZ,
+        channel_names,
+        subject=person,
+        trial=f"G{game}",
+        source=str(file),
+        emotion=_EMOTIONS[game - 1],
+        stimulus=f"G{game}",
+    )
 
 
 def _games_of(person: Path) -> list[Path]:

@@ -101,13 +101,13 @@ class PublishedSet(ABC):
         self.name = f"{self.about.kind}:{folder}"
         self.emotions = self.about.emotions
         self.scales = self.about.ratings
-        reason = self.why_not(self.folder)
-        if reason:
+        self.files = self.files_in(self.folder) if self.folder.is_dir() else []
+        if not self.files:
             raise InputError(
-                f"Expected {self.about.title} in {folder}: {self.about.folder}. Received: {reason}. "
-                f"Point at that folder; the set itself is to be asked for at {self.about.access}."
+                f"Expected {self.about.title} in {folder}: {self.about.folder}. Received: "
+                f"{self.why_not(self.folder)}. Point at that folder; the set itself is to be asked for at "
+                f"{self.about.access}."
             )
-        self.files = self.files_in(self.folder)
 
     @classmethod
     @abstractmethod
@@ -116,7 +116,7 @@ class PublishedSet(ABC):
 
     @classmethod
     def why_not(cls, folder: Path) -> str:
-        """Why a folder does not hold this set, in a few words; empty where it does."""
+        """Why a folder does not hold this set, in a few words; empty where `files_in` finds its files."""
         if not folder.exists():
             return "no such folder"
         if not folder.is_dir():
@@ -137,23 +137,27 @@ class PublishedSet(ABC):
         """Every trial, one file in memory at a time."""
 
     def __iter__(self) -> Iterator[Recording]:
-        for trial in self.trials():
-            yield Recording(
-                centred_uv(trial.samples_uv),
-                trial.sampling_rate_hz,
-                trial.channel_names,
-                subject=trial.subject,
-                emotion=trial.emotion,
-                ratings=trial.ratings,
-                session=trial.session,
-                trial=trial.trial,
-                stimulus=trial.stimulus,
-                source=trial.source,
-                breaks_s=trial.breaks_s,
-                baseline_uv=None if trial.baseline_uv is None else centred_uv(trial.baseline_uv),
-            )
+        # No loop of ours: its variable would hold the last trial, and so its file, while the next file is read.
+        return map(_recording, self.trials())
 
     def fingerprint(self) -> str:
         """Of the bytes of every file, wherever the folder lies."""
         contents = [[file.relative_to(self.folder).as_posix(), fingerprint_of_file(file)] for file in self.files]
         return fingerprint({"kind": self.about.kind, "files": contents})
+
+
+def _recording(trial: RawTrial) -> Recording:
+    return Recording(
+        centred_uv(trial.samples_uv),
+        trial.sampling_rate_hz,
+        trial.channel_names,
+        subject=trial.subject,
+        emotion=trial.emotion,
+        ratings=trial.ratings,
+        session=trial.session,
+        trial=trial.trial,
+        stimulus=trial.stimulus,
+        source=trial.source,
+        breaks_s=trial.breaks_s,
+        baseline_uv=None if trial.baseline_uv is None else centred_uv(trial.baseline_uv),
+    )

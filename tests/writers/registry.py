@@ -1,0 +1,18 @@
+"""The one table of what can be written: a line a kind."""
+
+from writers import dasps, dasps_raw, deap, deap_matlab, dreamer, faced, gameemo, seed, seed_iv
+
+__all__ = ["WRITERS"]
+
+# By the kind as `--data` takes it, and a word more where it comes in several forms.
+WRITERS = {
+    "deap": deap,
+    "deap matlab": deap_matlab,
+    "seed": seed,
+    "seed-iv": seed_iv,
+    "dreamer": dreamer,
+    "faced": faced,
+    "gameemo": gameemo,
+    "dasps": dasps,
+    "dasps raw": dasps_raw,
+}
