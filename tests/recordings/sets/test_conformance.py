@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from writers.registry import WRITERS
 
 from emotune.data.sources import open_source
 from emotune.errors import InputError
 from emotune.recordings.recording import refuse_foreign_labels
 from emotune.recordings.sets import SETS
+from writers.registry import WRITERS
 
 
 def reader_of(name):
