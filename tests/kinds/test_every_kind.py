@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from writers import WRITERS
 
 from emotune.prediction.bundle import Bundle
+from writers import WRITERS
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -1,9 +1,12 @@
 """The same samples are found wherever they come again in a set."""
 
+import math
+
 import numpy as np
 import pytest
 
 from emotune.recordings.duplicates import Duplicates
+from emotune.recordings.recording import Recording
 
 
 @pytest.fixture
@@ -14,7 +17,8 @@ def trials(make_eeg):
 def found(*added):
     duplicates = Duplicates()
     for samples, place, known in added:
-        duplicates.add(samples, place, **known)
+        names = tuple(f"E{row}" for row in range(len(samples)))
+        duplicates.add(Recording(samples, 128.0, names, source=place, **known))
     return duplicates.findings()
 
 
@@ -26,18 +30,18 @@ def test_different_trials_pass(trials):
     ("first", "second", "severity", "said"),
     [
         ({}, {}, "warning", "the same ones in a.edf, b.edf."),
-        ({"subject": "p1", "label": "sad"}, {"subject": "p1", "label": "sad"}, "warning", "in a.edf, b.edf."),
+        ({"subject": "p1", "emotion": "sad"}, {"subject": "p1", "emotion": "sad"}, "warning", "in a.edf, b.edf."),
         # Not known is not different.
-        ({"subject": "p1", "label": "sad"}, {"label": None}, "warning", "in a.edf, b.edf."),
+        ({"subject": "p1", "emotion": "sad"}, {}, "warning", "in a.edf, b.edf."),
+        ({"ratings": {"valence": 3.0}}, {"ratings": {"valence": math.nan}}, "warning", "in a.edf, b.edf."),
         ({"subject": "p1"}, {"subject": "p2"}, "error", "b.edf, as those of 2 people (p1, p2)."),
-        ({"label": "sad"}, {"label": "happy"}, "error", "b.edf, with 2 labels (happy, sad)."),
+        ({"emotion": "sad"}, {"emotion": "happy"}, "error", "b.edf, with 2 labels (happy, sad)."),
         (
-            {"subject": "p1", "label": 0},
-            {"subject": "p2", "label": 1},
+            {"subject": "p1", "ratings": {"valence": 3.0}},
+            {"subject": "p2", "ratings": {"valence": 4.5}},
             "error",
-            "as those of 2 people (p1, p2) and with 2 labels (0, 1).",
+            "as those of 2 people (p1, p2) and with 2 labels (valence 3, valence 4.5).",
         ),
-        ({"label": ("sad", float("nan"))}, {"label": ("sad", float("nan"))}, "warning", "in a.edf, b.edf."),
     ],
 )
 def test_copies_are_errors_where_people_or_labels_differ(first, second, severity, said, trials):

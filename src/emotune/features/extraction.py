@@ -23,6 +23,7 @@ from emotune.features.vector import FEATURE_VERSION, compute_vectors, entropy_fl
 from emotune.features.windows import split_windows, whole_windows
 from emotune.files import fingerprint
 from emotune.findings import Finding, listed, refuse_errors
+from emotune.recordings.duplicates import Duplicates
 from emotune.recordings.quality import check_recording, constant_channels
 from emotune.recordings.recording import Recording, RecordingSet, refuse_foreign_labels
 
@@ -214,9 +215,10 @@ def extract_all(
     parts: list[RecordingFeatures] = []
     groups: list[tuple[str, str, str, str, str]] = []
     ratings: list[list[float]] = []
-    first = ""
+    first, duplicates = "", Duplicates()
     for recording in recordings:
         refuse_foreign_labels(recording, recordings)
+        duplicates.add(recording)
         features = extract(recording, settings)
         if parts and features.layout != parts[0].layout:
             raise InputError(
@@ -251,7 +253,11 @@ def extract_all(
         layout=parts[0].layout,
         emotions=tuple(recordings.emotions),
         scales=dict(recordings.scales),
-        findings=(*recordings.findings, *merged_findings([part.findings for part in parts])),
+        findings=(
+            *recordings.findings,
+            *merged_findings([part.findings for part in parts]),
+            *merged_findings([[finding] for finding in duplicates.findings()]),
+        ),
         interpolated=dict(Counter(name for part in parts for name in part.interpolated)),
         n_recordings=len(parts),
         fingerprint=fingerprint_of_features(recordings, settings),

@@ -13,10 +13,7 @@ from emotune.findings import Finding
 from emotune.recordings.channels import CHANNELS, electrode_directions
 from emotune.recordings.recording import Recording
 
-__all__ = ["UNTESTED_ORDER", "Blinks", "check_channel_order", "find_blinks", "without_untested_order"]
-
-UNTESTED_ORDER = "channel-order-not-tested"
-"""The name of the note that says that there was nothing to test the order by."""
+__all__ = ["Blinks", "check_channel_order", "find_blinks", "untested_order"]
 
 _STEP_S = 0.05  # 20 values a second show a blink of a fifth of a second; the mean of two has no alpha at 10 Hz
 _FLANK_S = 0.4  # so long before and after its peak a blink is over
@@ -69,20 +66,13 @@ class Blinks:
 
 
 def check_channel_order(recording: Recording) -> list[Finding]:
-    """A warning where blinks are largest elsewhere than above the eyes; a note where there is nothing to test by.
+    """A warning where blinks are largest elsewhere than above the eyes; nothing where there is none to test by.
 
-    Blinks are told from other waves by their shape and by being alike, not by the names of the channels. Nothing to
-    test by: too few channels with a known position, none above the eyes, or fewer than 4 blinks.
+    Blinks are told from other waves by their shape and by being alike, not by the names of the channels.
     """
     blinks = find_blinks(recording)
     if blinks is None:
-        return [
-            Finding(
-                UNTESTED_ORDER,
-                "note",
-                f"No blinks show in {recording.place} whether the channels are in the order of their names.",
-            )
-        ]
+        return []
     frontness = electrode_directions(blinks.electrodes)[:, 1]
     two = np.argsort(-blinks.field_uv)[:2]
     correlation = float(np.corrcoef(blinks.field_uv, frontness)[0, 1])
@@ -98,6 +88,16 @@ def check_channel_order(recording: Recording) -> list[Finding]:
             "Compare the order of the channel names with that of the samples: it may be another cap's or program's.",
         )
     ]
+
+
+def untested_order(place: str) -> Finding:
+    """That no recording of a place has blinks, as is right where they were removed; for who looks at a set."""
+    return Finding(
+        "channel-order-not-tested",
+        "note",
+        f"Whether the channels of {place} are in the order of their names is not testable: it has no blinks (removed, "
+        "or too few electrodes above the eyes).",
+    )
 
 
 def find_blinks(recording: Recording) -> Blinks | None:
@@ -135,18 +135,6 @@ def find_blinks(recording: Recording) -> Blinks | None:
         and field_uv.min() >= _LOWEST * first
     )
     return Blinks(int(alike.sum()), electrodes, field_uv) if has_the_shape else None
-
-
-def without_untested_order(of_recordings: Sequence[Sequence[Finding]]) -> list[list[Finding]]:
-    """The findings of the recordings of a set, without the notes of an untested order if one of them was tested.
-
-    The recordings of a set come through one reader: what holds for the names of one holds for all.
-    """
-    all_untested = all(any(finding.name == UNTESTED_ORDER for finding in findings) for findings in of_recordings)
-    return [
-        [finding for finding in findings if all_untested or finding.name != UNTESTED_ORDER]
-        for findings in of_recordings
-    ]
 
 
 def _known_channels(names: Sequence[str]) -> tuple[list[int], tuple[str, ...]]:

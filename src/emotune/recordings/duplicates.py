@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
-from numpy.typing import NDArray
 
 from emotune.findings import Finding, listed
+from emotune.recordings.recording import Recording
 
 __all__ = ["Duplicates"]
 
@@ -32,22 +33,16 @@ class Duplicates:
     def __init__(self) -> None:
         self._trials: dict[bytes, list[_Trial]] = {}
 
-    def add(self, samples_uv: NDArray[np.float32], place: str, *, subject: str = "", label: object = "") -> None:
-        """Take note of a recording.
-
-        Args:
-            samples_uv: microvolts, `(n_channels, n_times)`.
-            place: what to call it in a message.
-            subject: who was recorded; empty where it is not known.
-            label: what it is taken for: an emotion, or ratings in their order; labels differ where their texts do
-                (a rating that was not given is not equal to itself). None or empty where it is not known.
-        """
+    def add(self, recording: Recording) -> None:
+        """Take note of a recording."""
+        samples_uv = recording.samples_uv
         if not samples_uv.size or not np.ptp(samples_uv, axis=1).any():
             return
         channels = sorted(blake2b(np.ascontiguousarray(row).data, digest_size=16).digest() for row in samples_uv)
         digest = blake2b(b"".join(channels), digest_size=16).digest()
-        known = "" if label is None else str(label)
-        self._trials.setdefault(digest, []).append(_Trial(place, subject, known))
+        ratings = [f"{name} {value:g}" for name, value in recording.ratings.items() if not math.isnan(value)]
+        label = ", ".join([*([recording.emotion] if recording.emotion else []), *ratings])
+        self._trials.setdefault(digest, []).append(_Trial(recording.place, recording.subject, label))
 
     def findings(self) -> list[Finding]:
         """Of each group of copies one finding: an error where they are of two people or have two labels."""

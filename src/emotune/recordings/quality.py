@@ -225,8 +225,7 @@ def _sampling_rate(samples: _Samples) -> list[Finding]:
 
 
 def _channel_order(samples: _Samples) -> list[Finding]:
-    # Not the note that there were no blinks to test it by: in cleaned recordings that is as it should be.
-    return [finding for finding in check_channel_order(samples.recording) if finding.severity != "note"]
+    return check_channel_order(samples.recording)
 
 
 # In this order: an error ends the list.
