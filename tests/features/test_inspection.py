@@ -9,6 +9,7 @@ from emotune.errors import InputError
 from emotune.features.extraction import extract_all
 from emotune.features.inspection import inspect_recordings
 from emotune.features.settings import FeatureSettings
+from emotune.findings import Finding
 from emotune.recordings.channels import CHANNELS, EPOC_CHANNELS
 from emotune.recordings.simulator import Simulator
 from emotune.recordings.targets import Rating
@@ -85,3 +86,14 @@ def test_a_set_without_blinks_is_said_to_be_untested_once():
     assert (note.name, note.severity) == ("channel-order-not-tested", "note")
     with_blinks = Simulator(n_people=1, n_emotions=2, trials_per_emotion=2, seconds=60.0)
     assert not [f for f in inspect_recordings(with_blinks, SETTINGS).findings if "blinks" in f.message]
+
+
+def test_what_the_reader_of_a_set_says_is_not_said_again():
+    known = Finding("clipped-channel", "warning", "All of this set is clipped.")
+    clipped = noise(seed=9, emotion="joy")
+    clipped.samples_uv[3] = np.clip(clipped.samples_uv[3], -5, 5)
+    recordings = RecordingsInMemory([clipped], findings=(known,))
+    assert [f for f in inspect_recordings(recordings, SETTINGS).findings if f.name == "clipped-channel"] == [known]
+    assert len([f for f in extract_all(recordings, SETTINGS).findings if f.name == "clipped-channel"]) == 1
+    recordings = RecordingsInMemory([clipped])
+    assert [f.name for f in extract_all(recordings, SETTINGS).findings] == ["clipped-channel"]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from emotune.errors import InputError
-from emotune.features.findings import break_findings, flat_findings, merged_findings, montage_findings, power_findings
+from emotune.features.findings import break_findings, findings_of_set, flat_findings, montage_findings, power_findings
 from emotune.features.layout import STANDARD, Layout
 from emotune.features.montage import ChannelMap, fit_montage
 from emotune.features.settings import FeatureSettings
@@ -253,11 +253,7 @@ def extract_all(
         layout=parts[0].layout,
         emotions=tuple(recordings.emotions),
         scales=dict(recordings.scales),
-        findings=(
-            *recordings.findings,
-            *merged_findings([part.findings for part in parts]),
-            *merged_findings([[finding] for finding in duplicates.findings()]),
-        ),
+        findings=findings_of_set(recordings.findings, [part.findings for part in parts], duplicates.findings()),
         interpolated=dict(Counter(name for part in parts for name in part.interpolated)),
         n_recordings=len(parts),
         fingerprint=fingerprint_of_features(recordings, settings),

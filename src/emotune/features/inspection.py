@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from emotune.errors import InputError
 from emotune.features.extraction import examine
-from emotune.features.findings import merged_findings
+from emotune.features.findings import findings_of_set
 from emotune.features.settings import FeatureSettings
 from emotune.features.windows import n_windows
 from emotune.findings import Finding
@@ -139,9 +139,7 @@ def inspect_recordings(
         interpolated=dict(interpolated),
         n_layout=n_layout,
         findings=(
-            *recordings.findings,
-            *merged_findings(findings),
-            *merged_findings([[finding] for finding in duplicates.findings()]),
+            *findings_of_set(recordings.findings, findings, duplicates.findings()),
             *([] if has_blinks else [untested_order(recordings.name)]),
         ),
     )
