@@ -22,12 +22,12 @@ LABELS = (*CHANNELS, "EEG A2-A1", "ECG ECG")
 FIRST = "Subject00_1.edf"
 
 
-def write(folder: Path, n_people: int = 2, seconds: int = STATE_S) -> Written:
-    """Arithmetic lasts `seconds`, rest 3 s more; of rest the last 62 s are true."""
+def write(folder: Path, n_people: int = 2, seconds: float = STATE_S) -> Written:
+    """Arithmetic lasts `seconds` in whole ones, as data records do, rest 3 s more; of rest the last 62 s are true."""
     folder.mkdir(parents=True, exist_ok=True)
     recordings = []
     for person in range(n_people):
-        for state, emotion, lasts_s in ((1, "rest", seconds + 3), (2, "arithmetic", seconds)):
+        for state, emotion, lasts_s in ((1, "rest", round(seconds) + 3), (2, "arithmetic", round(seconds))):
             source = np.random.default_rng([person, state])
             signals = [_signal(source, label, lasts_s * RATE_HZ) for label in LABELS]
             path = folder / f"Subject{person:02d}_{state}.edf"

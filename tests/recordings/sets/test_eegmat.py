@@ -13,7 +13,7 @@ from writers import eegmat as writer
 
 @pytest.fixture(scope="module")
 def untouched(tmp_path_factory):
-    return writer.write(tmp_path_factory.mktemp("eegmat") / "set", n_people=2, seconds=5)
+    return writer.write(tmp_path_factory.mktemp("eegmat") / "set", n_people=2, seconds=5.0)
 
 
 @pytest.fixture
