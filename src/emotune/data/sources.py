@@ -17,7 +17,11 @@ from emotune.recordings.recording import RecordingSet
 from emotune.recordings.sets import SETS
 from emotune.recordings.targets import TargetChoice, parse_targets
 
-__all__ = ["KINDS", "Kind", "Vectors", "dataset_of_recordings", "is_kind", "load_dataset", "open_source"]
+__all__ = ["FETCHED", "KINDS", "Kind", "Vectors", "dataset_of_recordings", "is_kind", "load_dataset", "open_source"]
+
+
+FETCHED = "eegmat"
+"""The one kind that is fetched where no folder is given: the others need an agreement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,14 @@ def _set_opener(kind: str) -> Callable[[str], RecordingSet]:
     return lambda argument: SETS[kind](_path(argument, f"{kind}:FOLDER"))
 
 
+def _open_eegmat(argument: str) -> RecordingSet:
+    if not argument:
+        from emotune.recordings.sets.eegmat import fetch_eegmat  # who has the data needs no network
+
+        return SETS[FETCHED](fetch_eegmat())
+    return SETS[FETCHED](_path(argument, "eegmat:FOLDER"))
+
+
 def _open_npz(argument: str) -> Vectors:
     path = _path(argument, "npz:PATH")
 
@@ -151,6 +163,7 @@ KINDS: Mapping[str, Kind] = {
         kind: Kind(f"{kind}:FOLDER", f"{reader.about.title} as it is downloaded", _set_opener(kind))
         for kind, reader in SETS.items()
     },
+    FETCHED: Kind("eegmat", "EEGMAT, fetched from PhysioNet; eegmat:FOLDER where you have it", _open_eegmat),
 }
 
 
