@@ -1,6 +1,8 @@
 """Writers of small folders that are byte for byte like those of data sets as they are downloaded: one module a kind.
 
 Each module has `write(folder, n_people=..., seconds=...) -> Written` and `DAMAGES`, ways to spoil what it wrote.
+People should have numbers whose order as text is another one (2 and 11), and be written last to first: what is read
+must come in the order of the numbers.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["Damage", "Truth", "Written", "empty", "half", "web_page"]
+__all__ = ["WRITERS", "Damage", "Truth", "Written", "empty", "half", "web_page"]
 
 Damage = Callable[[Path], None]
 """Spoils the folder that was written, in one way; reading it must then end in one line that names the file."""
@@ -64,3 +66,7 @@ def empty(file: Path) -> None:
 def web_page(file: Path) -> None:
     """Put what a server sends in place of a file to whoever is not logged in."""
     file.write_bytes(b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>Please log in.</body></html>\n")
+
+
+# Last: the modules of the table take what stands above.
+from writers.registry import WRITERS  # noqa: E402

@@ -1,6 +1,6 @@
 """The one table of what can be written: a line a kind."""
 
-from writers import dasps, dasps_raw, deap, deap_matlab, dreamer, faced, gameemo, seed, seed_iv
+from writers import dasps, dasps_raw, deap, deap_matlab, dreamer, eegmat, faced, gameemo, mahnob, seed, seed_iv
 
 __all__ = ["WRITERS"]
 
@@ -15,4 +15,6 @@ WRITERS = {
     "gameemo": gameemo,
     "dasps": dasps,
     "dasps raw": dasps_raw,
+    "eegmat": eegmat,
+    "mahnob": mahnob,
 }
