@@ -25,14 +25,16 @@ SETTINGS = FeatureSettings(window_s=1.0)
 
 
 class Cap:
-    """Recordings in memory: people P1, P2, ... with trials of the given lengths in seconds, labels in turn."""
+    """Recordings in memory: people P1, P2, ... with trials of the given lengths in seconds, emotions in turn."""
 
     name = "cap"
-    class_names = ("calm", "afraid", "glad")
+    emotions = ("calm", "afraid", "glad")
+    scales = {}
     findings = ()
 
-    def __init__(self, seconds, *, channels=CHANNELS, n_labels=2, seed=0, people="12"):
-        self.seconds, self.channels, self.n_labels, self.seed, self.people = seconds, channels, n_labels, seed, people
+    def __init__(self, seconds, *, channels=CHANNELS, n_emotions=2, seed=0, people="12"):
+        self.seconds, self.channels, self.seed, self.people = seconds, channels, seed, people
+        self.n_emotions = n_emotions
 
     def __len__(self):
         return sum(map(len, self.seconds))
@@ -47,7 +49,7 @@ class Cap:
                     128.0,
                     self.channels,
                     subject=f"P{who}",
-                    label=trial % self.n_labels,
+                    emotion=self.emotions[trial % self.n_emotions],
                     session="s",
                     trial=str(trial + 1),
                     stimulus=f"film {trial + 1}",
@@ -55,7 +57,7 @@ class Cap:
                 )
 
     def fingerprint(self):
-        return repr((self.seconds, self.channels, self.n_labels, self.seed, self.people))
+        return repr((self.seconds, self.channels, self.n_emotions, self.seed, self.people))
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +77,7 @@ def message_of(spec, **options):
 # --- recordings
 
 
-def test_windows_become_rows_with_the_label_and_groups_of_their_recording():
+def test_windows_become_rows_with_the_emotion_and_groups_of_their_recording():
     cap = Cap([[3, 2], [4, 1]])
     dataset = dataset_of_recordings(cap, SETTINGS)
     table = stored_features(cap, SETTINGS)
@@ -86,7 +88,7 @@ def test_windows_become_rows_with_the_label_and_groups_of_their_recording():
     assert dataset.groups["session"].tolist() == ["s"] * 10
     assert dataset.groups["trial"].tolist() == ["P1/s/1"] * 3 + ["P1/s/2"] * 2 + ["P2/s/1"] * 4 + ["P2/s/2"]
     assert dataset.groups["stimulus"].tolist() == ["film 1"] * 3 + ["film 2"] * 2 + ["film 1"] * 4 + ["film 2"]
-    assert dataset.class_names == cap.class_names
+    assert dataset.class_names == cap.emotions
     assert dataset.layout == table.layout
     assert dataset.feature_names == table.layout.feature_names
     assert (dataset.name, dataset.parts) == ("cap", None)
@@ -113,7 +115,7 @@ def test_findings_of_the_recordings_are_carried_over():
 
 def test_the_fingerprint_changes_with_values_labels_and_groups_and_is_the_same_again():
     lengths = [[3, 2, 2], [4, 1, 1]]
-    changed = [Cap(lengths, seed=1), Cap(lengths, n_labels=3), Cap(lengths, people="AB"), Cap([lengths[0]])]
+    changed = [Cap(lengths, seed=1), Cap(lengths, n_emotions=3), Cap(lengths, people="AB"), Cap([lengths[0]])]
     prints = [dataset_of_recordings(cap, SETTINGS).fingerprint for cap in (Cap(lengths), *changed)]
     assert len(set(prints)) == 5
     assert dataset_of_recordings(Cap(lengths), SETTINGS).fingerprint == prints[0]
@@ -184,7 +186,7 @@ def test_trials_too_short_for_a_sequence():
         dataset_of_recordings(Cap([[4, 4]]), SETTINGS, n_steps=5)
 
 
-@pytest.mark.parametrize(("cap", "n_steps"), [(Cap([[4, 4]], n_labels=1), 1), (Cap([[4, 1], [4, 1]]), 2)])
+@pytest.mark.parametrize(("cap", "n_steps"), [(Cap([[4, 4]], n_emotions=1), 1), (Cap([[4, 1], [4, 1]]), 2)])
 def test_one_class_only(cap, n_steps):
     with pytest.raises(InputError, match="at least 2 classes in cap. Received: 'calm' alone. Add recordings"):
         dataset_of_recordings(cap, SETTINGS, n_steps=n_steps)
@@ -309,8 +311,8 @@ def test_the_simulator_end_to_end():
     simulator = Simulator(n_people=2, n_emotions=3, trials_per_emotion=2, seconds=8.0, seed=1)
     dataset = dataset_of_recordings(simulator, FeatureSettings(), n_steps=2)
     assert dataset.inputs.shape == (12, 2, 167)
-    assert dataset.class_names == simulator.class_names
+    assert dataset.class_names == simulator.emotions
     assert Counter(dataset.targets.tolist()) == {0: 4, 1: 4, 2: 4}
     assert set(dataset.groups["subject"].tolist()) == {"P01", "P02"}
     assert len(set(dataset.groups["trial"].tolist())) == 12
-    assert set(dataset.groups["stimulus"].tolist()) == {f"{name}-{i}" for name in simulator.class_names for i in (1, 2)}
+    assert set(dataset.groups["stimulus"].tolist()) == {f"{name}-{i}" for name in simulator.emotions for i in (1, 2)}

@@ -11,6 +11,7 @@ from emotune.errors import InputError
 from emotune.features.extraction import FeatureSettings, extract, extract_all, fingerprint_of_features
 from emotune.features.layout import CHANNELS, FEATURE_NAMES, STANDARD
 from emotune.features.vector import compute_vectors
+from emotune.recordings.targets import Rating
 
 MUSE = ("TP9", "AF7", "AF8", "TP10")
 TEN_TWENTY = "Fp1 Fp2 F3 F4 F7 F8 T3 T4 C3 C4 T5 T6 P3 P4 O1 O2 Fz Cz Pz".split()
@@ -212,21 +213,24 @@ def test_a_recording_that_cannot_be_used_is_named(recording, fields, message):
 
 def test_a_table_has_a_row_for_every_window_with_its_groups(recording, set_of):
     recordings = set_of(
-        recording(seconds=9, seed=1, subject="anna", label=1, session="1", trial="7", stimulus="film"),
-        recording(seconds=13, seed=2, subject="bo", label=0, trial="2"),
+        recording(seconds=9, seed=1, subject="anna", emotion="joy", session="1", trial="7", stimulus="film"),
+        recording(seconds=13, seed=2, subject="bo", emotion="", trial="2", ratings={"valence": 7.0}),
+        scales={"valence": Rating(1.0, 9.0)},
     )
     calls = []
     table = extract_all(recordings, FOUR, on_recording=lambda done, total: calls.append((done, total)))
     assert calls == [(1, 2), (2, 2)]
     assert table.values.shape == (5, len(FEATURE_NAMES))
-    assert (table.values.dtype, table.labels.dtype) == (np.float32, np.int64)
-    assert table.labels.tolist() == [1, 1, 0, 0, 0]
+    assert table.values.dtype == np.float32
+    assert table.emotion.tolist() == ["joy"] * 2 + [""] * 3
+    np.testing.assert_array_equal(table.ratings["valence"], [np.nan] * 2 + [7.0] * 3)
     assert table.subject.tolist() == ["anna"] * 2 + ["bo"] * 3
     assert table.session.tolist() == ["1"] * 2 + [""] * 3
     assert table.trial.tolist() == ["7"] * 2 + ["2"] * 3
     assert table.stimulus.tolist() == ["film"] * 2 + [""] * 3
     assert table.starts_s.tolist() == [0, 4, 0, 4, 8]
-    assert (table.n_recordings, len(table), table.class_names) == (2, 5, ("calm", "joy"))
+    assert (table.n_recordings, len(table), table.emotions) == (2, 5, ("calm", "joy"))
+    assert table.scales == recordings.scales
     np.testing.assert_array_equal(table.values[2:], extract(recordings.recordings[1], FOUR).values)
 
 
@@ -267,12 +271,17 @@ def test_recordings_of_two_kinds_of_cap_are_refused_by_name(recording, set_of):
         extract_all(recordings, FOUR)
 
 
-@pytest.mark.parametrize(("label", "received"), [(None, "no label"), (2, "label 2"), (-1, "label -1")])
-def test_a_label_that_is_none_of_the_classes_is_refused(recording, set_of, label, received):
-    with pytest.raises(
-        InputError, match=rf"noise0.edf: expected a label from 0 to 1 \(calm, joy\)\. Received: {received}"
-    ):
-        extract_all(set_of(recording(label=label)), FOUR)
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"emotion": "fear"}, r"an emotion of noise0\.edf among calm, joy\. Received: fear\. Check the label file"),
+        ({"ratings": {"valence": 9.5}}, r"valence from 1 to 9 in noise0\.edf\. Received: 9\.5\. Check that it is"),
+        ({"ratings": {"liking": 5.0}}, r"liking that the set was asked for in noise0\.edf\. Received: 5\."),
+    ],
+)
+def test_what_the_coding_of_the_set_has_not_is_refused(recording, set_of, fields, message):
+    with pytest.raises(InputError, match=message):
+        extract_all(set_of(recording(**fields), scales={"valence": Rating(1.0, 9.0)}), FOUR)
 
 
 def test_an_empty_set_is_refused(set_of):
@@ -285,7 +294,7 @@ def test_the_fingerprint_follows_recordings_classes_and_settings(recording, set_
     prints = {
         fingerprint_of_features(base, FOUR),
         fingerprint_of_features(set_of(recording(), version="2"), FOUR),
-        fingerprint_of_features(set_of(recording(), class_names=("calm", "fear")), FOUR),
+        fingerprint_of_features(set_of(recording(), emotions=("calm", "fear")), FOUR),
         *(
             fingerprint_of_features(base, changed)
             for changed in (

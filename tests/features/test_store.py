@@ -15,6 +15,7 @@ from emotune.errors import InputError
 from emotune.features import store
 from emotune.features.extraction import FeatureSettings, FeatureTable
 from emotune.features.store import cache_folder, stored_features
+from emotune.recordings.targets import Rating
 
 SECOND = FeatureSettings(window_s=1.0)
 
@@ -23,9 +24,10 @@ SECOND = FeatureSettings(window_s=1.0)
 def recordings(recording, set_of):
     """Two short recordings, with letters beyond ASCII in the groups and a finding."""
     return set_of(
-        recording(seconds=3, seed=1, subject="Zoë", label=1, stimulus="映画"),
-        recording(seconds=2, seed=2, subject="bo", session="2", trial="x"),
-        recording([*"Fp1 Fp2 F3 F4 C3 C4 O1 O2".split()], seconds=2, seed=3),
+        recording(seconds=3, seed=1, subject="Zoë", emotion="joy", stimulus="映画"),
+        recording(seconds=2, seed=2, subject="bo", session="2", trial="x", ratings={"valence": 2.5}),
+        recording([*"Fp1 Fp2 F3 F4 C3 C4 O1 O2".split()], seconds=2, seed=3, emotion=""),
+        scales={"valence": Rating(1.0, 5.0), "arousal": Rating(1.0, 9.0)},
     )
 
 
@@ -35,10 +37,13 @@ def stored_file(folder: Path) -> Path:
 
 
 def assert_same(one: FeatureTable, other: FeatureTable) -> None:
-    for name in ("values", "labels", "subject", "session", "trial", "stimulus", "starts_s"):
+    for name in ("values", "emotion", "subject", "session", "trial", "stimulus", "starts_s"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
         assert getattr(one, name).dtype.kind == getattr(other, name).dtype.kind
-    for name in ("layout", "class_names", "findings", "interpolated", "n_recordings", "fingerprint"):
+    assert one.ratings.keys() == other.ratings.keys()
+    for name, values in one.ratings.items():
+        np.testing.assert_array_equal(values, other.ratings[name])
+    for name in ("layout", "emotions", "scales", "findings", "interpolated", "n_recordings", "fingerprint"):
         assert getattr(one, name) == getattr(other, name), name
 
 
@@ -87,9 +92,14 @@ def one_value_changed(path: Path) -> None:
         file["values"][1, 5] += 0.001
 
 
-def one_label_changed(path: Path) -> None:
+def one_emotion_changed(path: Path) -> None:
     with h5py.File(path, "r+") as file:
-        file["labels"][0] = 0
+        file["emotion"][0] = b"calm"
+
+
+def one_rating_changed(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        file["ratings"][0, 1] = 1.0
 
 
 def one_name_changed(path: Path) -> None:
@@ -116,7 +126,8 @@ def another_layout(path: Path) -> None:
         empty,
         text,
         one_value_changed,
-        one_label_changed,
+        one_emotion_changed,
+        one_rating_changed,
         one_name_changed,
         a_column_missing,
         another_layout,
@@ -144,7 +155,7 @@ def test_a_flipped_byte_is_found_or_harmless(recordings, tmp_path, seed):
     path.write_bytes(content)
     second = stored_features(recordings, SECOND, folder=tmp_path)
     np.testing.assert_array_equal(second.values, first.values)
-    np.testing.assert_array_equal(second.labels, first.labels)
+    assert second.emotion.tolist() == first.emotion.tolist()
     assert second.subject.tolist() == first.subject.tolist()
 
 
@@ -216,7 +227,7 @@ from emotune.features.store import stored_features
 from emotune.recordings.recording import Recording
 
 class Slow:
-    name, class_names, findings = "slow", ("calm", "joy"), ()
+    name, emotions, scales, findings = "slow", ("calm", "joy"), {}, ()
     def __len__(self): return 1
     def fingerprint(self): return "slow"
     def __iter__(self):
@@ -224,7 +235,7 @@ class Slow:
             log.write("computed\\n")
         time.sleep(0.5)
         samples = np.random.default_rng(0).standard_normal((32, 1280)).astype(np.float32)
-        yield Recording(samples, 128.0, CHANNELS, subject="p", label=0)
+        yield Recording(samples, 128.0, CHANNELS, subject="p", emotion="calm")
 
 (Path(sys.argv[1]) / f"ready{sys.argv[3]}").touch()
 while not (Path(sys.argv[1]) / "go").exists():

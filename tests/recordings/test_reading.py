@@ -65,7 +65,7 @@ def test_the_samples_of_every_format_come_back_in_centred_microvolts(suffix, tmp
     assert recording.channel_names == NAMES
     assert recording.sampling_rate_hz == 128.0
     assert recording.duration_s == 4.0
-    assert (recording.subject, recording.label) == ("", None)
+    assert (recording.subject, recording.emotion, recording.ratings) == ("", "", {})
     assert recording.source == str(tmp_path / f"a_raw{suffix}")
 
 

@@ -46,7 +46,8 @@ def alpha(everyone):
 
 
 def test_the_default_set_is_what_the_guide_needs(everyone):
-    assert Simulator().class_names == tuple(emotion.name for emotion in EMOTIONS)
+    assert Simulator().emotions == tuple(emotion.name for emotion in EMOTIONS)
+    assert Simulator().scales == {}
     assert len(Simulator()) == len(everyone) == 12 * 5 * 4
     assert {recording.channel_names for recording in everyone} == {CHANNELS}
     assert {recording.samples_uv.shape for recording in everyone} == {(32, 24 * 128)}
@@ -63,9 +64,10 @@ def test_everybody_sees_each_clip_once_in_an_order_of_their_own(everyone):
     assert [recording.trial for recording in everyone[:20]] == [f"{trial:02d}" for trial in range(1, 21)]
 
 
-def test_classes_are_balanced_and_labels_are_those_of_the_clips(everyone):
-    assert set(Counter((r.subject, r.label) for r in everyone).values()) == {4}
-    assert all(r.stimulus.rsplit("-", 1)[0] == EMOTIONS[r.label].name for r in everyone)
+def test_classes_are_balanced_and_emotions_are_those_of_the_clips(everyone):
+    assert set(Counter((r.subject, r.emotion) for r in everyone).values()) == {4}
+    assert all(r.stimulus.rsplit("-", 1)[0] == r.emotion for r in everyone)
+    assert {r.emotion for r in everyone} == {emotion.name for emotion in EMOTIONS}
 
 
 def test_a_seed_gives_the_same_samples_again_and_another_gives_others():
@@ -144,7 +146,7 @@ def test_frontal_asymmetry_follows_valence_over_people(everyone, alpha):
     )
     means = {}
     for recording, value in zip(everyone, asymmetry, strict=True):
-        means.setdefault((recording.subject, EMOTIONS[recording.label].name), []).append(value)
+        means.setdefault((recording.subject, recording.emotion), []).append(value)
     subjects = sorted({recording.subject for recording in everyone})
     change = np.array([np.mean(means[name, "happy"]) - np.mean(means[name, "angry"]) for name in subjects])
     assert change.mean() / (change.std(ddof=1) / np.sqrt(len(change))) > 3
@@ -156,10 +158,10 @@ def test_arousal_raises_beta(everyone):
             [
                 band_power(r.samples_uv, 16, 26)[rows("F3", "Fz", "F4", "FC1", "FC2")].mean()
                 for r in everyone
-                if r.label == label
+                if r.emotion == emotion
             ]
         )
-        for label in (4, 2)
+        for emotion in ("fear", "sad")
     )
     assert fear.mean() - sad.mean() > 0.5
 
@@ -175,8 +177,8 @@ def test_another_sampling_rate_gives_the_same_kind_of_eeg():
 
 def test_fewer_emotions_are_the_first_ones():
     recordings = Simulator(**SMALL, n_emotions=2)
-    assert recordings.class_names == ("neutral", "happy")
-    assert sorted(recording.label for recording in recordings) == [0, 0, 1, 1]
+    assert recordings.emotions == ("neutral", "happy")
+    assert sorted(recording.emotion for recording in recordings) == ["happy"] * 2 + ["neutral"] * 2
 
 
 @pytest.mark.parametrize(
@@ -232,7 +234,7 @@ def test_the_problem_is_hard_across_people_and_flattered_by_a_leak(everyone):
         inside = [(frequencies_hz >= low) & (frequencies_hz < high) for low, high in bands]
         values = np.log(np.stack([power[..., bins].sum(axis=-1) for bins in inside]))
         inputs.append(values.transpose(2, 0, 1).reshape(power.shape[1], -1))
-        targets += [recording.label] * power.shape[1]
+        targets += [recording.emotion] * power.shape[1]
         subjects += [recording.subject] * power.shape[1]
     inputs, targets, subjects = np.concatenate(inputs), np.array(targets), np.array(subjects)
 
