@@ -11,9 +11,10 @@ from emotune.recordings.sets.faced import Faced
 from emotune.recordings.sets.gameemo import Gameemo
 from emotune.recordings.sets.published import PublishedSet
 from emotune.recordings.sets.seed import Seed, SeedIV
+from emotune.recordings.sets.seed_v import SeedV
 
 __all__ = ["SETS", "PublishedSet"]
 
 SETS: Mapping[str, type[PublishedSet]] = {
-    reader.about.kind: reader for reader in (Deap, Seed, SeedIV, Dreamer, Faced, Gameemo, Dasps)
+    reader.about.kind: reader for reader in (Deap, Seed, SeedIV, SeedV, Dreamer, Faced, Gameemo, Dasps)
 }
