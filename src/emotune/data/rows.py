@@ -107,6 +107,8 @@ def group_name(value: Any) -> str:
     """A cell of a group column as text: `1.0`, as spreadsheets write the number 1, is `1`; nothing is empty."""
     if value is None:
         return ""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace").strip()
     if isinstance(value, float):
         if value != value:
             return ""
