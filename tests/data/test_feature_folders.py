@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import scipy.io
 
-from emotune.data.feature_folders import FEATURE_FOLDERS, SEED_LAYOUT
+from emotune.data.feature_folders import FEATURE_FOLDERS
 from emotune.data.pickled_npz import load_pickled_arrays
+from emotune.data.seed_features import SEED_LAYOUT
 from emotune.errors import InputError
 from emotune.features.layout import STANDARD, Layout
 from emotune.models.problem import Problem

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from emotune.data.column_labels import MOSTLY, classes_of_column
 from emotune.data.dataset import GROUPS, Dataset
-from emotune.data.labels import encode_labels
 from emotune.data.rows import PARTS, dataset_of_rows, layout_of_names
 from emotune.data.table_files import Table, read_columns
 from emotune.errors import InputError
 from emotune.findings import Finding, listed
-from emotune.recordings.targets import Rating, Target, TargetChoice, target_of
+from emotune.recordings.targets import TargetChoice
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,12 +31,6 @@ _ANSWERS = (*_LABELS, "valence", "arousal", "dominance", "liking")
 
 _PART = "part"
 _PART_NAMES = {"train": "train", "training": "train", "validation": "validation", "val": "validation", "test": "test"}
-
-# Whole numbers that differ more often than this are a measurement or a rating, not classes.
-_MOST_CLASSES = 30
-
-# A column of texts, so many of which are numbers, is a column of numbers with something wrong in it.
-_MOSTLY = 0.5
 
 _LISTED = 12
 
@@ -80,7 +73,7 @@ def read_table(path: Path | str, target: TargetChoice = _OWN_CHOICE) -> Dataset:
             f"Expected a column for the labels in {path}, {expected}. Received: {listed(names, _LISTED)}. "
             "Rename one of them, or choose one by --target."
         )
-    targets, classes, said = _targets(table, label, target, path)
+    targets, classes, said = classes_of_column(table, label, target, path)
 
     used = {label, *(role_of[name] for name in (*GROUPS, _PART) if name in role_of)}
     answers = [name for name in names if name not in used and name.lower() in _ANSWERS]
@@ -117,74 +110,6 @@ def _roles(names: Sequence[str], roles: set[str], path: Path) -> dict[str, str]:
         if role in roles:
             found[role] = name
     return found
-
-
-def _texts(table: Table, name: str) -> list[str]:
-    return [str(text) for text in table.frame[name].tolist()]
-
-
-def _targets(
-    table: Table, label: str, choice: TargetChoice, path: Path
-) -> tuple[NDArray[np.int64], tuple[str, ...], Target | None]:
-    """Class indices, class names, and the target where a threshold made them."""
-    cells = _texts(table, label)
-    numbers = _numbers(cells, table.decimal)
-    blank = [row for row, cell in enumerate(cells) if not cell or (numbers and not math.isfinite(numbers[row]))]
-    if numbers is None and sum(_is_number(cell, table.decimal) for cell in cells) > _MOSTLY * len(cells):
-        blank = [row for row, cell in enumerate(cells) if not _is_number(cell, table.decimal)]
-    if blank:
-        row = blank[0]
-        raise InputError(
-            f"Expected a label in every row of `{label}` in {path}. Received: {cells[row] or 'nothing'} in row "
-            f"{row + table.first_row}. Fill it in, or take the row out."
-        )
-    if choice.as_rating:
-        raise InputError(
-            f"Expected classes in `{label}` of {path}, as a table's rows are told apart by classes. Received: the "
-            "target as a rating. Give a threshold that cuts it in two, such as --threshold 5."
-        )
-    if choice.threshold is not None:
-        if numbers is None:
-            word = next(cell for cell in cells if not _is_number(cell, table.decimal))
-            raise InputError(
-                f"Expected numbers in `{label}` of {path}, to be cut at {choice.threshold:g}. Received: {word!r}. "
-                "Leave the threshold out, or name a column of ratings by --target."
-            )
-        values = np.array(numbers, dtype=np.float64)
-        scale = Rating(float(values.min()), float(values.max()))
-        rating = TargetChoice(label, choice.threshold, choice.rule)
-        above = values >= choice.threshold if choice.rule == ">=" else values > choice.threshold
-        if above.all() or not above.any():
-            raise InputError(
-                f"Expected a threshold that parts `{label}` of {path}, which goes from {scale.low:g} to "
-                f"{scale.high:g}. Received: {choice.rule} {choice.threshold:g}. Choose one inside."
-            )
-        target = target_of(rating, (), {label: scale}, of=str(path))
-        return target.labels(np.empty(0, dtype=np.str_), {label: values}), target.class_names, target
-    if numbers is None:
-        targets, classes = encode_labels(np.array(cells, dtype=np.str_), None, str(path))
-        return targets, classes, None
-    different = sorted(set(numbers))
-    if any(not number.is_integer() for number in different) or len(different) > _MOST_CLASSES:
-        raise InputError(
-            f"Expected classes in `{label}` of {path}: words or at most {_MOST_CLASSES} different whole numbers. "
-            f"Received: {len(different)} different numbers from {different[0]:g} to {different[-1]:g}. Give a "
-            "threshold that cuts them in two, such as --threshold 5, or name another column by --target."
-        )
-    targets, classes = encode_labels(np.array(numbers, dtype=np.float64), None, str(path))
-    return targets, classes, None
-
-
-def _numbers(cells: Sequence[str], decimal: str) -> list[float] | None:
-    """The cells as numbers; None where one of them is a word."""
-    try:
-        return [float(cell.replace(decimal, ".")) if cell else math.nan for cell in cells]
-    except ValueError:
-        return None
-
-
-def _is_number(cell: str, decimal: str) -> bool:
-    return _numbers([cell], decimal) is not None
 
 
 def _features(
@@ -233,7 +158,7 @@ def _as_numbers(table: Table, name: str, path: Path) -> pd.Series | None:
     wrong = numbers.isna() & column.notna()
     if not wrong.any() and column.notna().any():
         return numbers
-    if numbers.notna().mean() < _MOSTLY:
+    if numbers.notna().mean() < MOSTLY:
         return None
     row = int(wrong.to_numpy().argmax())
     raise InputError(
@@ -243,7 +168,7 @@ def _as_numbers(table: Table, name: str, path: Path) -> pd.Series | None:
 
 
 def _group(table: Table, name: str, path: Path) -> NDArray[np.str_]:
-    names = _texts(table, name)
+    names = table.texts(name)
     if "" in names:
         raise InputError(
             f"Expected a name in every row of `{name}` in {path}. Received: nothing in row "
@@ -253,7 +178,7 @@ def _group(table: Table, name: str, path: Path) -> NDArray[np.str_]:
 
 
 def _parts(table: Table, name: str, path: Path) -> dict[str, NDArray[np.int64]]:
-    written = [cell.lower() for cell in _texts(table, name)]
+    written = [cell.lower() for cell in table.texts(name)]
     foreign = [row for row, cell in enumerate(written) if cell not in _PART_NAMES]
     if foreign:
         raise InputError(

@@ -55,6 +55,10 @@ class Table:
     decimal: str = "."
     left_out: tuple[str, ...] = ()
 
+    def texts(self, name: str) -> list[str]:
+        """The cells of a column that was asked for as text."""
+        return [str(text) for text in self.frame[name].tolist()]
+
 
 def read_columns(path: Path, is_text: Callable[[str], bool]) -> Table:
     """Read a table with a header: CSV (commas, semicolons, tabs; decimal points or commas) or Parquet.
