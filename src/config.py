@@ -30,6 +30,7 @@ BANDS_HZ = {  # half-open, so that no frequency counts twice; the asymmetries ne
 WINDOW_S = 4.0  # four cycles of the slowest rhythm, 1 Hz, which shorter windows cannot hold
 WINDOW_OVERLAP = 0.0  # windows that share samples are more rows, but hardly more data
 REFERENCE = "average"  # makes recordings with different reference electrodes alike; "none" leaves them as they are
+BASELINE = "cut"  # the rest before a trial (DEAP, DREAMER, MAHNOB); "subtract" takes its vector from the trial's
 N_STEPS = 1  # windows in a row that make one sample; above 1, convolutions and LSTM run over time
 
 # The network. The same names in small letters stand in build_model of src/hyperparameter_tuner.py

@@ -141,7 +141,7 @@ def test_a_recording_with_holes_is_refused(saved):
 
 def test_a_network_that_answers_with_no_numbers_is_a_failure(saved):
     class Broken:
-        def predict(self, inputs, **_):
+        def __call__(self, inputs, **_):
             return np.full((len(inputs), len(CLASSES)), np.nan)
 
     bundle = Bundle.load(saved)
@@ -152,7 +152,7 @@ def test_a_network_that_answers_with_no_numbers_is_a_failure(saved):
 
 def test_certainty_survives_calibration(saved):
     class Certain:
-        def predict(self, inputs, **_):
+        def __call__(self, inputs, **_):
             return np.tile([0.0, 1.0, 0.0], (len(inputs), 1))
 
     bundle = replace(Bundle.load(saved), temperature=2.0)

@@ -90,6 +90,7 @@ class Configuration:
             bands_hz=self.values["BANDS_HZ"],
             channels=self.channels,
             reference=self.values["REFERENCE"],
+            baseline=self.values["BASELINE"],
         )
 
     @property
@@ -130,6 +131,19 @@ class Configuration:
         )
         hyperparameters_of(changed.values)
         return changed
+
+    def with_threshold(self, threshold: str | None) -> Configuration:
+        """The same settings with a threshold for the ratings of `TARGET`; None stands for not given.
+
+        Raises:
+            InputError: if it is no threshold, or `TARGET` has no rating without one.
+        """
+        from emotune.recordings.targets import parse_targets
+
+        if threshold is None:
+            return self
+        choices = parse_targets(str(self.values["TARGET"]), threshold)
+        return self.overridden({"TARGET": ",".join(map(str, choices))})
 
     def with_hyperparameters(self, hyperparameters: Mapping[str, Any], *, source: str) -> Configuration:
         """The same settings with a whole configuration of the network, such as a search's winner.

@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 
 from emotune import __version__
-from emotune.cli import inspect, predict
+from emotune.cli import datasets, inspect, predict
 from emotune.cli.command import run_command
 
 __all__ = ["main"]
@@ -21,10 +21,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     predict.add_arguments(predicting)
     predicting.set_defaults(run=predict.run)
     inspecting = commands.add_parser("inspect", help="what a data set holds, without training")
-    inspect.add_inspect_arguments(inspecting)
-    inspecting.set_defaults(run=inspect.run_inspect)
+    inspect.add_arguments(inspecting)
+    inspecting.set_defaults(run=inspect.run)
     listing = commands.add_parser("datasets", help="the kinds of data that can be read, and where to ask for them")
-    inspect.add_datasets_arguments(listing)
-    listing.set_defaults(run=inspect.run_datasets)
+    datasets.add_arguments(listing)
+    listing.set_defaults(run=datasets.run)
     arguments = parser.parse_args(argv)
     return run_command(arguments.run, arguments)

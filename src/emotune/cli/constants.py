@@ -329,13 +329,14 @@ _LAYERS = {"counted_by": "dense_layers", "follows": "DENSE_UNITS"}
 # In the order of src/config.py, which is the one that values are printed in.
 CONSTANTS = (
     Constant("DATA", "a text: `simulated`, `manifest:PATH.csv`, `FILE.npz` or `deap:FOLDER`", _text, "simulated"),
-    Constant("TARGET", "a text: empty, `valence`, `valence >= 5`", _any_text, ""),
+    Constant("TARGET", "a text: empty, `valence`, `valence >= 5`, a table's column", _any_text, ""),
     Constant("EMOTION_LABELS", "a dict from 0, 1, 2 … to different names", _labels, {0: "calm", 1: "tense"}),
     Constant("CHANNELS", "a list of different channel names", _channels, ["Fp1", "Fp2"]),
     Constant("BANDS_HZ", "a dict from names to (low, high) in Hz", _bands, {"alpha": (8.0, 14.0)}),
     Constant("WINDOW_S", "a number above 0", _number(above=True), 4.0),
     Constant("WINDOW_OVERLAP", _A_RATE, _rate, 0.0),
     Constant("REFERENCE", "`average` or `none`", _text, "average"),
+    Constant("BASELINE", "`cut` or `subtract`", _text, "cut"),
     Constant("N_STEPS", _A_COUNT, _whole(1), 1),
     Constant("INPUT_DROPOUT", _A_RATE, _rate, 0.2, "input_dropout"),
     Constant("VECTOR_ENTRY", "a text", _text, "electrodes", "vector_entry"),

@@ -1,20 +1,41 @@
-"""`emotune predict RECORDING`: the emotion of each window of a recording, and of the whole of it."""
+"""`emotune predict DATA`: the emotion of each window of a recording, or of each recording of a set."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from emotune.cli.command import add_output_arguments
+from emotune.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from emotune.findings import Finding
+    from emotune.prediction.bundle import Bundle
+    from emotune.prediction.predictor import Prediction
+    from emotune.prediction.sets import SetPrediction
+    from emotune.recordings.recording import RecordingSet
 
 __all__ = ["add_arguments", "run"]
+
+_EXAMPLES = """\
+examples:
+  python -m emotune predict film.edf --start-s 10
+  python -m emotune predict dreamer:FOLDER     every recording of a data set, beside what people said
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
-    parser.add_argument("recording", type=Path, metavar="RECORDING", help="EDF, BDF, BrainVision, EEGLAB or FIF")
+    parser.epilog, parser.formatter_class = _EXAMPLES, argparse.RawDescriptionHelpFormatter
+    parser.add_argument(
+        "data", metavar="DATA", help="a recording (EDF, BDF, BrainVision, EEGLAB, FIF ...), or a set as --data takes it"
+    )
     parser.add_argument(
         "--bundle",
         type=Path,
@@ -22,8 +43,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="the folder of the trained model (default: %(default)s)",
     )
-    parser.add_argument("--start-s", type=float, metavar="S", help="leave out what is before this second")
-    parser.add_argument("--stop-s", type=float, metavar="S", help="leave out what is from this second on")
+    one = parser.add_argument_group("of one recording")
+    one.add_argument("--start-s", type=float, metavar="S", help="leave out what is before this second")
+    one.add_argument("--stop-s", type=float, metavar="S", help="leave out what is from this second on")
+    one.add_argument(
+        "--baseline",
+        type=float,
+        nargs=2,
+        metavar=("START", "STOP"),
+        help="seconds of the rest that is subtracted, for a model that was trained with BASELINE = 'subtract'",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
     add_output_arguments(parser)
 
@@ -32,25 +61,44 @@ def run(args: argparse.Namespace) -> int:
     """Predict and print; 0 when all went well.
 
     Raises:
-        InputError: if the recording or the Bundle cannot be used.
+        InputError: if the data or the Bundle cannot be used.
     """
-    from emotune.imports import import_quietly
+    from emotune.data.sources import is_kind
     from emotune.prediction.bundle import Bundle
-    from emotune.prediction.predictor import predict_recording
-    from emotune.recordings.reading import read_recording
-    from emotune.report.tables import print_table
 
     bundle = Bundle.load(args.bundle)
-    recording = read_recording(args.recording, start_s=args.start_s, stop_s=args.stop_s)
+    is_set = is_kind(args.data) or Path(args.data).expanduser().is_dir()
+    (_predict_set if is_set else _predict_recording)(args, bundle)
+    if args.verbose:
+        print(f"note: the model in {bundle.folder} was saved at {bundle.created}.", file=sys.stderr)
+    return 0
+
+
+def _predict_recording(args: argparse.Namespace, bundle: Bundle) -> None:
+    from emotune.imports import import_quietly
+    from emotune.prediction.predictor import predict_recording
+    from emotune.recordings.reading import read_recording
+
+    path = Path(args.data).expanduser()
+    recording = read_recording(path, start_s=args.start_s, stop_s=args.stop_s)
+    if args.baseline is not None:
+        start_s, stop_s = args.baseline
+        rest = read_recording(path, start_s=start_s, stop_s=stop_s)
+        recording = replace(recording, baseline_uv=rest.samples_uv)
     import_quietly("keras")
     prediction = predict_recording(bundle, recording, offset_s=args.start_s or 0.0)
     if args.json:
-        content = {"recording": str(args.recording), "bundle": str(args.bundle), **prediction.to_dict()}
-        print(json.dumps(content, indent=2, ensure_ascii=False))
-        return 0
+        _print_json({"recording": str(path), "bundle": str(args.bundle), **prediction.to_dict()})
+        return
+    _print_windows(prediction, is_quiet=args.quiet)
+    _print_findings(prediction.findings, is_quiet=args.quiet)
+
+
+def _print_windows(prediction: Prediction, *, is_quiet: bool) -> None:
+    from emotune.report.tables import print_table
 
     names = prediction.class_names
-    if not args.quiet:
+    if not is_quiet:
         print_table(
             ["from s", "to s", "emotion", *names],
             [
@@ -74,9 +122,84 @@ def run(args: argparse.Namespace) -> int:
         title=f"Whole recording: {prediction.emotion} (mean of {prediction.n_windows} windows)",
         numeric=["probability"],
     )
-    for finding in prediction.findings:
-        if not args.quiet or finding.severity == "warning":
+
+
+def _predict_set(args: argparse.Namespace, bundle: Bundle) -> None:
+    from emotune.cli.progress import Reading
+    from emotune.data.sources import Vectors, open_source
+    from emotune.imports import import_quietly
+    from emotune.prediction.sets import predict_set
+
+    if args.start_s is not None or args.stop_s is not None or args.baseline is not None:
+        raise InputError(
+            f"Expected a stretch of one recording alone. Received: {args.data}, a set, whose trials are stretches "
+            "already. Leave --start-s, --stop-s and --baseline out."
+        )
+    source = open_source(args.data)
+    if isinstance(source, Vectors):
+        raise InputError(
+            f"Expected recordings, of which vectors can be made as for the model. Received: {source.name}, which "
+            "holds vectors. Give the recordings."
+        )
+    import_quietly("keras")
+    is_loud = not args.quiet and not args.json
+    found = predict_set(bundle, source, on_recording=Reading().read if is_loud else None)
+    if args.json:
+        _print_json({"data": source.name, "bundle": str(args.bundle), **found.to_dict()})
+        return
+    _print_set(found, source, is_quiet=args.quiet)
+    _print_findings(found.findings, is_quiet=args.quiet)
+
+
+def _print_set(found: SetPrediction, source: RecordingSet, *, is_quiet: bool) -> None:
+    from emotune.report.tables import print_table
+
+    if not is_quiet:
+        print_table(
+            ["subject", "session", "trial", "known as", "emotion", "probability"],
+            [
+                [
+                    one.subject,
+                    one.session,
+                    one.trial,
+                    one.known_as,
+                    one.emotion,
+                    f"{max(one.probabilities.values()):.3f}",
+                ]
+                for one in found.recordings
+            ],
+            title=f"Each recording of {source.name}",
+            numeric=["probability"],
+        )
+        print()
+    n = len(found.recordings)
+    counts = [(name, sum(one.emotion == name for one in found.recordings)) for name in found.class_names]
+    print_table(
+        ["emotion", "recordings", "share"],
+        [[name, str(count), f"{count / n:.1%}"] for name, count in counts],
+        title=f"{n} recordings",
+        numeric=["recordings", "share"],
+    )
+    if found.interpolated:
+        where = [f"{name} ({count})" if count < n else name for name, count in found.interpolated.items()]
+        print(f"Interpolated, as the cap does not have them: {', '.join(where)}.")
+    if found.balanced_accuracy is not None:
+        print(
+            f"Balanced accuracy over the {found.n_known} recordings of which {found.target} is known: "
+            f"{found.balanced_accuracy:.3f}."
+        )
+    if found.is_training_data:
+        print(
+            "These are the data that the model was trained on: the share that is right measures nothing. "
+            "models/evaluation.json has the score on people who were kept out."
+        )
+
+
+def _print_findings(findings: Iterable[Finding], *, is_quiet: bool) -> None:
+    for finding in findings:
+        if not is_quiet or finding.severity == "warning":
             print(f"{finding.severity}: {finding}", file=sys.stderr)
-    if args.verbose:
-        print(f"note: the model in {bundle.folder} was saved at {bundle.created}.", file=sys.stderr)
-    return 0
+
+
+def _print_json(content: dict[str, Any]) -> None:
+    print(json.dumps(content, indent=2, ensure_ascii=False))

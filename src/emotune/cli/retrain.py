@@ -49,6 +49,7 @@ def _parser() -> ArgumentParser:
         "--data", metavar="SPEC", help="simulated, manifest:PATH.csv, FILE.npz or deap:FOLDER (default: DATA)"
     )
     data.add_argument("--target", metavar="NAME", help="what to tell apart: valence, 'valence >= 5' (default: TARGET)")
+    data.add_argument("--threshold", metavar="NUMBER", help="where the classes of a rating part: 5, '>=4.5'")
     data.add_argument("--models-dir", metavar="DIR", help="where results go (default: MODELS_DIR)")
     add_output_arguments(parser)
     return parser
@@ -68,6 +69,7 @@ def _retrain(arguments: Namespace) -> int:
             "MODELS_DIR": arguments.models_dir and str(Path(arguments.models_dir).resolve()),
         }
     )
+    configuration = configuration.with_threshold(arguments.threshold)
     models = arguments.root / configuration.models_dir
     best_path = models / "best_hyperparameters.json"
     best = _found(best_path, arguments)

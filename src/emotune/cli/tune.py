@@ -82,6 +82,7 @@ def _parser() -> ArgumentParser:
     )
     source.add_argument("--use-dummy-data", action="store_true", help="the same as --data simulated")
     data.add_argument("--target", metavar="NAME", help="what to tell apart: valence, 'valence >= 5' (default: TARGET)")
+    data.add_argument("--threshold", metavar="NUMBER", help="where the classes of a rating part: 5, '>=4.5'")
     data.add_argument("--models-dir", metavar="DIR", help="where results go (default: MODELS_DIR of src/config.py)")
     add_output_arguments(parser)
     return parser
@@ -112,6 +113,7 @@ def _tune(arguments: Namespace) -> int:
             "MODELS_DIR": arguments.models_dir and str(Path(arguments.models_dir).resolve()),
         }
     )
+    configuration = configuration.with_threshold(arguments.threshold)
     models = arguments.root / configuration.models_dir
     best_path = models / "best_hyperparameters.json"
     # The option alone, with whatever only says where and how loud: nothing to search for.

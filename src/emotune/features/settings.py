@@ -12,7 +12,9 @@ from emotune.features.layout import BANDS_HZ, CHANNELS
 from emotune.features.montage import REFERENCES, checked_channels
 from emotune.features.windows import check_window
 
-__all__ = ["FeatureSettings"]
+__all__ = ["BASELINES", "FeatureSettings"]
+
+BASELINES = ("cut", "subtract")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class FeatureSettings:
             `alpha`.
         channels: electrodes of the layout, in its order; a cap that lacks some of them has them interpolated.
         reference: `average` over the layout's channels, or `none` for the recorded one.
+        baseline: what becomes of the rest before a trial: `cut` leaves it out, `subtract` takes its mean vector from
+            every vector of the trial, so that they tell the change.
 
     Raises:
         InputError: if a setting makes no sense.
@@ -36,11 +40,14 @@ class FeatureSettings:
     bands_hz: Mapping[str, tuple[float, float]] = field(default_factory=lambda: BANDS_HZ)
     channels: tuple[str, ...] = CHANNELS
     reference: str = "average"
+    baseline: str = "cut"
 
     def __post_init__(self) -> None:
         check_window(self.window_s, self.overlap)
         if self.reference not in REFERENCES:
             raise InputError(f"`reference` must be one of {', '.join(REFERENCES)}. Received: {self.reference!r}.")
+        if self.baseline not in BASELINES:
+            raise InputError(f"`baseline` must be one of {', '.join(BASELINES)}. Received: {self.baseline!r}.")
         object.__setattr__(self, "window_s", float(self.window_s))
         object.__setattr__(self, "overlap", float(self.overlap))
         object.__setattr__(self, "channels", checked_channels(self.channels))
@@ -54,6 +61,7 @@ class FeatureSettings:
             "bands_hz": [[name, low, high] for name, (low, high) in self.bands_hz.items()],
             "channels": list(self.channels),
             "reference": self.reference,
+            "baseline": self.baseline,
         }
 
     @classmethod
@@ -64,7 +72,7 @@ class FeatureSettings:
             InputError: if a setting is missing, unknown or makes no sense.
         """
         names = {"window_s", "overlap", "bands_hz", "channels", "reference"}
-        if set(content) != names:
+        if set(content) - {"baseline"} != names:  # which older files do not have
             raise InputError(
                 f"Expected the feature settings {', '.join(sorted(names))}. "
                 f"Received: {', '.join(sorted(content)) or 'none'}. "

@@ -56,7 +56,15 @@ class FeatureTable:
 
     def __post_init__(self) -> None:
         n = len(self.values)
-        columns = (self.emotion, *self.ratings.values(), self.subject, self.session, self.trial, self.stimulus, self.starts_s)
+        columns = (
+            self.emotion,
+            *self.ratings.values(),
+            self.subject,
+            self.session,
+            self.trial,
+            self.stimulus,
+            self.starts_s,
+        )
         if self.values.shape != (n, self.layout.n_features) or any(column.shape != (n,) for column in columns):
             raise InputError(
                 f"`values` must be (n, {self.layout.n_features}) with n emotions, ratings, groups and starts. "

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from emotune.errors import InputError
 
-__all__ = ["check_window", "split_windows", "whole_windows"]
+__all__ = ["check_window", "n_windows", "split_windows", "whole_windows"]
 
 
 def check_window(window_s: float, overlap: float) -> None:
@@ -49,7 +49,7 @@ def split_windows(
         InputError: if the window or the overlap makes no sense, or the recording is shorter than one window.
     """
     check_window(window_s, overlap)
-    n_times_window = round(window_s * sampling_rate_hz)
+    n_times_window, step = _in_samples(sampling_rate_hz, window_s, overlap)
     n_times = samples.shape[1]
     if n_times_window < 1:
         raise InputError(
@@ -61,11 +61,22 @@ def split_windows(
             f"Expected at least one window of {window_s:g} s. Received: {n_times / sampling_rate_hz:.2f} s. "
             f"Take a shorter window, or leave this recording out."
         )
-    # At least one sample onwards: an overlap of 0.999 of a short window must still end.
-    step = max(1, round(n_times_window * (1.0 - overlap)))
     every = np.lib.stride_tricks.sliding_window_view(samples, n_times_window, axis=1)
     windows = every[:, ::step].transpose(1, 0, 2)
     return windows, np.arange(len(windows), dtype=np.float64) * (step / sampling_rate_hz)
+
+
+def n_windows(n_times: int, sampling_rate_hz: float, window_s: float, overlap: float = 0.0) -> int:
+    """How many windows `split_windows` cuts from so many samples; 0 where there is no room for one."""
+    n_times_window, step = _in_samples(sampling_rate_hz, window_s, overlap)
+    return 0 if n_times_window < 1 or n_times < n_times_window else (n_times - n_times_window) // step + 1
+
+
+def _in_samples(sampling_rate_hz: float, window_s: float, overlap: float) -> tuple[int, int]:
+    """Length of a window, and from the start of one to that of the next."""
+    n_times_window = round(window_s * sampling_rate_hz)
+    # At least one sample onwards: an overlap of 0.999 of a short window must still end.
+    return n_times_window, max(1, round(n_times_window * (1.0 - overlap)))
 
 
 def whole_windows(

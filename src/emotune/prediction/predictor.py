@@ -18,9 +18,6 @@ from emotune.recordings.recording import Recording
 
 __all__ = ["Prediction", "predict_recording"]
 
-# Windows that the network sees at once: a day of EEG must not need a day's worth of memory.
-_BATCH = 256
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
@@ -109,6 +106,11 @@ def predict_recording(bundle: Bundle, recording: Recording, *, offset_s: float =
             "table: windows and reference of its vectors are not known, so no recording can be turned into the same. "
             "Train one with --data manifest:PATH.csv."
         )
+    if bundle.features.baseline == "subtract" and recording.baseline_uv is None:
+        raise InputError(
+            f"Expected a recording with the rest before it, whose vector the model in {bundle.folder} has been trained "
+            f"without. Received: {recording.place} alone. Say where the rest lies: --baseline START STOP, in seconds."
+        )
     features = extract(recording, bundle.features)
     if features.layout != bundle.layout:
         raise InputError(
@@ -131,7 +133,9 @@ def predict_recording(bundle: Bundle, recording: Recording, *, offset_s: float =
         )
     inputs = bundle.scaler.transform(features.values)
     inputs = inputs[runs] if len(bundle.input_shape) == 2 else inputs[runs[:, 0]]
-    probabilities = np.asarray(bundle.model.predict(inputs, batch_size=_BATCH, verbose=0), dtype=np.float64)
+    from emotune.models.answering import answers  # Keras takes seconds to load, and some only read a Bundle
+
+    probabilities = answers(bundle.model, inputs)
     if probabilities.shape != (len(inputs), len(bundle.class_names)) or not np.isfinite(probabilities).all():
         raise EmotuneError(
             f"Expected a probability for each of the {len(bundle.class_names)} classes from the model in "

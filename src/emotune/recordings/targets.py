@@ -58,8 +58,15 @@ class TargetChoice:
     rule: Rule = ">"
     as_rating: bool = False
 
+    def __str__(self) -> str:
+        """As `parse_targets` reads it."""
+        if self.threshold is not None:
+            return f"{self.name} {self.rule} {self.threshold:.12g}".strip()
+        return f"{self.name} as rating".strip() if self.as_rating else self.name
 
-_WRITTEN = re.compile(r"([A-Za-z_][\w ]*?)\s*(?:(>=?|≥)\s*(\S+)|\s(as rating))?")
+
+# A column of a table may be called anything but what parts targets.
+_WRITTEN = re.compile(r"([^<>=≥]*?)\s*(?:(>=?|≥)\s*(\S+)|(?:(?<!\S)(as rating)))?")
 _AS_RATING = "none"
 
 
@@ -74,10 +81,11 @@ def parse_targets(text: str, threshold: str = "") -> tuple[TargetChoice, ...]:
     Raises:
         InputError: if one is written otherwise, or a name comes twice.
     """
-    choices = tuple(_parse(part) for part in text.split(",")) if text.strip() else (TargetChoice(),)
+    parts = text.split(",") if text.strip() else [""]
+    choices = tuple(_parse(part) for part in parts)
     names = [choice.name for choice in choices]
-    if len(set(names)) < len(names):
-        raise InputError(f"Expected each target once. Received: {text!r}. Take one out.")
+    if len(set(names)) < len(names) or (len(parts) > 1 and "" in names):
+        raise InputError(f"Expected a name for each target, and each once. Received: {text!r}. Write them with commas.")
     if not threshold.strip():
         return choices
     bare = [choice.name != EMOTION and choice.threshold is None and not choice.as_rating for choice in choices]
@@ -172,9 +180,39 @@ class Target:
         return {
             "name": self.name,
             "class_names": list(self.class_names),
+            "scale": None if self.rating is None else [self.rating.low, self.rating.high],
             "threshold": self.threshold,
             "rule": self.rule,
         }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Target:
+        """The target that `to_dict` described.
+
+        Raises:
+            KeyError, TypeError, ValueError: if it describes none.
+        """
+        scale, threshold = content["scale"], content["threshold"]
+        return cls(
+            name=str(content["name"]),
+            class_names=tuple(str(name) for name in content["class_names"]),
+            rating=None if scale is None else Rating(*(float(end) for end in scale)),
+            threshold=None if threshold is None else float(threshold),
+            rule=">=" if content["rule"] == ">=" else ">",
+        )
+
+    def on(self, emotions: tuple[str, ...], scales: Mapping[str, Rating]) -> Target | None:
+        """The same target in another set; None where that has none of the name.
+
+        A threshold keeps its place on the scale: above 5 of 1 to 9 is above 3 of 1 to 5.
+        """
+        if self.rating is None:
+            return Target(EMOTION, emotions) if emotions else None
+        scale = scales.get(self.name)
+        if scale is None or self.threshold is None:
+            return None if scale is None else Target(self.name, (), scale)
+        place = (self.threshold - self.rating.low) / (self.rating.high - self.rating.low)
+        return replace(self, rating=scale, threshold=scale.low + place * (scale.high - scale.low))
 
 
 def target_of(choice: TargetChoice, emotions: tuple[str, ...], scales: Mapping[str, Rating], *, of: str) -> Target:

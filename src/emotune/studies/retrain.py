@@ -16,6 +16,7 @@ from emotune.evaluation.metrics import Metric, measure
 from emotune.evaluation.significance import interval_over_people, paired_comparison, per_person_scores
 from emotune.evaluation.splits import Split
 from emotune.files import fingerprint
+from emotune.models.answering import answers
 from emotune.models.training import Fit, train
 from emotune.search.hypermodel import HyperModel, build
 from emotune.search.methods import seed_of
@@ -58,9 +59,7 @@ class Trained:
 
     def probabilities(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Class probabilities of standardised inputs, `(n, n_classes)`."""
-        # Called rather than `predict`: tracing a graph for a handful of batches takes longer than running them.
-        batches = [self.model(inputs[i : i + 1024], training=False) for i in range(0, len(inputs), 1024)]
-        return np.concatenate([keras.ops.convert_to_numpy(batch) for batch in batches]).astype(np.float64)
+        return answers(self.model, inputs)
 
 
 def train_configuration(

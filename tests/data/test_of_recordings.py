@@ -1,0 +1,113 @@
+"""Recordings to a dataset: what is told apart, and what becomes of trials that nobody rated."""
+
+import math
+
+import numpy as np
+import pytest
+
+from emotune.data.of_recordings import dataset_of_recordings
+from emotune.data.sources import load_dataset
+from emotune.errors import InputError
+from emotune.features.settings import FeatureSettings
+from emotune.recordings.targets import Rating, parse_targets
+from recordings_in_memory import RecordingsInMemory, noise
+
+SETTINGS = FeatureSettings()
+SCALES = {"valence": Rating(1.0, 9.0), "arousal": Rating(1.0, 9.0)}
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path, monkeypatch):
+    monkeypatch.setenv("EMOTUNE_CACHE", str(tmp_path / "cache"))
+
+
+def rated(*valences, **fields):
+    recordings = [
+        noise(
+            seconds=8.0, seed=i, subject=f"p{i}", trial="1", emotion="joy", ratings={"valence": v, "arousal": 10.0 - v}
+        )
+        for i, v in enumerate(valences)
+    ]
+    return RecordingsInMemory(recordings, scales=SCALES, **fields)
+
+
+def dataset_of(recordings, target, **options):
+    return dataset_of_recordings(recordings, SETTINGS, choice=parse_targets(target)[0], **options)
+
+
+@pytest.mark.parametrize(
+    ("target", "labels", "said"),
+    [
+        ("valence", [0, 0, 1, 1], "high valence is valence > 5, low valence the rest"),
+        ("valence >= 5", [0, 1, 1, 1], "high valence is valence >= 5"),
+        ("valence > 8", [0, 0, 0, 1], "the larger class, low valence, has 75.0% of the rows"),
+        ("arousal > 3.5", [1, 1, 0, 0], "high arousal is arousal > 3.5"),
+    ],
+)
+def test_a_rating_is_cut_where_it_was_asked_to_be(target, labels, said):
+    dataset = dataset_of(rated(2.0, 5.0, 7.5, 9.0), target)
+    assert dataset.targets.tolist() == np.repeat(labels, 2).tolist()
+    name = target.split()[0]
+    assert dataset.class_names == (f"low {name}", f"high {name}")
+    [finding] = [finding for finding in dataset.findings if finding.name == "rating-threshold"]
+    assert finding.severity == "note"
+    assert said in finding.message
+
+
+def test_another_target_needs_no_other_vectors():
+    recordings = rated(2.0, 5.0, 7.5, 9.0)
+    first = dataset_of(recordings, "valence")
+    second = dataset_of(recordings, "arousal >= 4")
+    assert recordings.times_read == 1
+    np.testing.assert_array_equal(first.inputs, second.inputs)
+    assert first.fingerprint != second.fingerprint
+    assert dataset_of(recordings, "valence > 5").fingerprint == first.fingerprint
+    assert second.provenance["target"] == {
+        "name": "arousal",
+        "class_names": ["low arousal", "high arousal"],
+        "scale": [1.0, 9.0],
+        "threshold": 4.0,
+        "rule": ">=",
+    }
+
+
+def test_trials_that_nobody_rated_are_left_out_and_said():
+    dataset = dataset_of(rated(2.0, math.nan, 7.5, 9.0), "valence")
+    assert sorted(set(dataset.groups["subject"].tolist())) == ["p0", "p2", "p3"]
+    [finding] = [finding for finding in dataset.findings if finding.name == "unlabelled-trials"]
+    assert finding.severity == "warning"
+    assert "1 of 4 trials of in memory have no valence and are not used (2 of 8 windows)" in finding.message
+
+
+def test_a_rating_that_nobody_gave_is_refused():
+    with pytest.raises(InputError, match=r"the target valence > 5 in in memory\. Received: not one trial that has it"):
+        dataset_of(rated(math.nan, math.nan), "valence")
+
+
+def test_sequences_leave_unrated_trials_out_too():
+    dataset = dataset_of(rated(2.0, math.nan, 7.5), "valence", n_steps=2)
+    assert dataset.inputs.shape == (2, 2, 167)
+    assert dataset.groups["subject"].tolist() == ["p0", "p2"]
+
+
+def test_one_class_only_names_the_threshold():
+    with pytest.raises(InputError, match=r"Received: 'high valence' alone\. .* or choose another threshold\."):
+        dataset_of(rated(6.0, 7.0), "valence")
+
+
+@pytest.mark.parametrize(("value", "received"), [(0.5, "0.5"), (9.5, "9.5"), (math.inf, "inf")])
+def test_a_rating_outside_its_scale_is_refused_by_place(value, received):
+    with pytest.raises(InputError, match=rf"valence from 1 to 9 in noise1\.edf\. Received: {received}\."):
+        dataset_of(rated(2.0, value), "valence")
+
+
+def test_an_emotion_outside_the_coding_is_refused_by_place():
+    recordings = rated(2.0, 7.0, emotions=("calm", "sad"))
+    with pytest.raises(InputError, match=r"noise0\.edf among calm, sad\. Received: joy\."):
+        dataset_of(recordings, "emotion")
+
+
+@pytest.mark.parametrize("target", ["valence,arousal", "valence as rating", "emotion,valence"])
+def test_what_a_search_does_not_train_is_said_before_anything_is_read(target):
+    with pytest.raises(InputError, match="Expected one target whose classes a network tells apart"):
+        load_dataset("deap:/nowhere", SETTINGS, target=target)
