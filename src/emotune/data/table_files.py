@@ -18,10 +18,10 @@ from emotune.errors import InputError, MissingExtra
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["TABLE_SUFFIXES", "Table", "read_columns"]
+__all__ = ["PARQUET_SUFFIXES", "TEXT_SUFFIXES", "Table", "read_columns"]
 
-_PARQUET = (".parquet", ".pq")
-TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".txt", *_PARQUET)
+PARQUET_SUFFIXES = (".parquet", ".pq")
+TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
 
 # A few kilobytes of Parquet can announce any number of rows; so many cells are 2 GB.
 _MOST_CELLS = 2**28
@@ -77,7 +77,7 @@ def read_columns(path: Path, is_text: Callable[[str], bool]) -> Table:
         raise InputError(f"Expected a table (CSV or Parquet), received the folder {path}. Name the file in it.")
     if not path.is_file():
         raise InputError(f"Expected a table at {path}, but there is no such file. Check the path.")
-    table = _read_parquet(path, is_text) if path.suffix.lower() in _PARQUET else _read_text(path, is_text)
+    table = _read_parquet(path, is_text) if path.suffix.lower() in PARQUET_SUFFIXES else _read_text(path, is_text)
     if not len(table.frame):
         raise InputError(
             f"Expected a header and one row a sample in {path}. Received: a header and no row. Add the rows."
