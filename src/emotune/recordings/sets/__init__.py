@@ -13,6 +13,7 @@ from emotune.recordings.sets.gameemo import Gameemo
 from emotune.recordings.sets.mahnob import Mahnob
 from emotune.recordings.sets.published import PublishedSet
 from emotune.recordings.sets.seed import Seed, SeedIV
+from emotune.recordings.sets.seed_v import SeedV
 
 __all__ = ["SETS", "PublishedSet"]
 
@@ -22,6 +23,7 @@ SETS: Mapping[str, type[PublishedSet]] = {
         Deap,
         Seed,
         SeedIV,
+        SeedV,
         Dreamer,
         Faced,
         Gameemo,
