@@ -1,15 +1,29 @@
 """The one table of what can be written: a line a kind."""
 
-from writers import dasps, dasps_raw, deap, deap_matlab, dreamer, eegmat, faced, gameemo, mahnob, seed, seed_iv
+from writers import (
+    dasps,
+    dasps_raw,
+    deap,
+    deap_matlab,
+    dreamer,
+    eegmat,
+    faced,
+    gameemo,
+    mahnob,
+    seed,
+    seed_iv,
+    seed_v,
+)
 
 __all__ = ["WRITERS"]
 
-# By the kind as `--data` takes it, and a word more where it comes in several forms.
+# By the kind as `--data` takes it, and a word more where it comes in several forms; `features` are no recordings.
 WRITERS = {
     "deap": deap,
     "deap matlab": deap_matlab,
     "seed": seed,
     "seed-iv": seed_iv,
+    "seed-v": seed_v,
     "dreamer": dreamer,
     "faced": faced,
     "gameemo": gameemo,
