@@ -261,11 +261,20 @@ def test_an_unknown_kind_lists_the_kinds(spec):
 
 
 @pytest.mark.parametrize(
-    ("spec", "remedy"),
-    [("people.csv", "Write manifest:people.csv"), ("a/S01.EDF", "List recordings with their subjects and labels")],
+    ("spec", "message"),
+    [
+        ("people.csv", "Expected a table at people.csv, but there is no such file."),
+        ("a/S01.EDF", "manifest:PATH.csv (recordings that a CSV lists: file, subject, label)"),
+    ],
 )
-def test_a_path_without_its_kind_is_told_what_to_write(spec, remedy):
-    assert remedy in message_of(spec)
+def test_a_path_without_its_kind_is_told_what_it_was_taken_for(spec, message):
+    assert message in message_of(spec)
+
+
+def test_a_csv_that_lists_recordings_is_a_manifest_without_saying_so(tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_text("file,subject,label\nS01.edf,01,calm\n", encoding="utf-8")
+    assert "S01.edf" in message_of(str(path))
 
 
 @pytest.mark.parametrize("spec", ["manifest:", "npz:", "manifest: "])

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from emotune.data.sources import KINDS, load_dataset
+from emotune.data.sources import FETCHED, KINDS, load_dataset
 from emotune.errors import InputError
 from emotune.features.settings import FeatureSettings
 from emotune.recordings.sets import SETS
@@ -36,8 +36,11 @@ class TestEverySet:
             load_dataset(f"{kind}:{empty}", SETTINGS)
 
     def test_wants_a_folder(self, kind, tmp_path):
-        with pytest.raises(InputError, match=f"path behind the colon, as in {kind}:FOLDER"):
-            load_dataset(kind + ":", SETTINGS)
+        if kind != FETCHED:
+            with pytest.raises(InputError, match=f"path behind the colon, as in {kind}:FOLDER"):
+                load_dataset(kind + ":", SETTINGS)
+        with pytest.raises(InputError, match="Received: no such folder"):
+            load_dataset(f"{kind}:{tmp_path / 'nowhere'}", SETTINGS)
         (tmp_path / "file").touch()
         with pytest.raises(InputError, match="Received: a file"):
             load_dataset(f"{kind}:{tmp_path / 'file'}", SETTINGS)
