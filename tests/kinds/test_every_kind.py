@@ -1,18 +1,12 @@
 """From the folder of each kind of data to a Bundle: a search of five trials over people, and the retrain."""
 
 import json
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from emotune.prediction.bundle import Bundle
+from project_copy import copy_project, run_python
 from writers import WRITERS
-
-ROOT = Path(__file__).resolve().parents[2]
 
 # Ratings, an extra, another cap and a table; all of them run by `make kinds`.
 _ALWAYS = {"deap", "mahnob", "bids", "csv"}
@@ -20,17 +14,11 @@ _ALWAYS = {"deap", "mahnob", "bids", "csv"}
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("project")
-    shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    shutil.copy(ROOT / "run_hyperparameter_tuning.py", folder)
-    return folder
+    return copy_project(tmp_path_factory.mktemp("kinds") / "emotune")
 
 
 def run(project, models, *words):
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    variables |= {"EMOTUNE_CACHE": str(models.parent / "cache"), "PYTHONPATH": str(project / "src")}
-    command = [sys.executable, *words, "--models-dir", str(models), "--epochs", "3", "--patience", "2"]
-    done = subprocess.run(command, cwd=project, env=variables, capture_output=True, text=True, timeout=240)
+    done = run_python(project, *words, "--models-dir", str(models), "--epochs", "3", "--patience", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout
