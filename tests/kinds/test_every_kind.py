@@ -2,14 +2,75 @@
 
 import json
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from emotune.prediction.bundle import Bundle
 from project_copy import copy_project, run_python
-from writers import WRITERS
+from writers import WRITERS, seed_features
 
-# Ratings, an extra, another cap and a table; all of them run by `make kinds`.
+N_PEOPLE, SECONDS = 5, 9.0
+
+# Ratings, sessions of another cap, a format through an extra and a table; all of them run by `make kinds`.
 _ALWAYS = {"deap", "mahnob", "bids", "csv"}
+
+
+def of_a_set(writer):
+    return lambda folder: writer.write(folder, n_people=N_PEOPLE, seconds=SECONDS).spec
+
+
+def of_features(write):
+    return lambda folder: write(folder, n_people=N_PEOPLE).spec
+
+
+def rows():
+    """Six rows of each class a person, in which the first column tells them apart."""
+    source = np.random.default_rng(1)
+    people, labels = np.repeat(np.arange(N_PEOPLE), 12), np.tile(np.repeat([0, 1], 6), N_PEOPLE)
+    inputs = source.normal(size=(len(labels), 8))
+    inputs[:, 0] += 2 * labels
+    return inputs, np.array(["calm", "glad"])[labels], [f"p{person}" for person in people]
+
+
+def npz(folder):
+    folder.mkdir()
+    inputs, labels, people = rows()
+    np.savez(folder / "table.npz", X=inputs, y=labels, subject=people)
+    return str(folder / "table.npz")
+
+
+def columns(suffix):
+    def write(folder):
+        folder.mkdir()
+        inputs, labels, people = rows()
+        frame = pd.DataFrame(inputs, columns=[f"x{i}" for i in range(inputs.shape[1])])
+        frame = frame.assign(label=labels, subject=people)
+        path = folder / f"table{suffix}"
+        frame.to_parquet(path) if suffix == ".parquet" else frame.to_csv(path, index=False)
+        return str(path)
+
+    return write
+
+
+def manifest(folder):
+    """The files of EEGMAT, listed."""
+    written = WRITERS["eegmat"].write(folder, n_people=N_PEOPLE, seconds=SECONDS)
+    files = [f"Subject{truth.subject}_{truth.trial}.edf" for truth in written.recordings]
+    frame = pd.DataFrame({"file": files, "subject": [truth.subject for truth in written.recordings]})
+    frame["label"] = [truth.emotion for truth in written.recordings]
+    frame.to_csv(folder / "recordings.csv", index=False)
+    return str(folder / "recordings.csv")
+
+
+KINDS = {
+    **{name: of_a_set(writer) for name, writer in WRITERS.items()},
+    **{f"{kind} features": of_features(write) for kind, write in seed_features.WRITERS.items()},
+    "manifest": manifest,
+    "npz": npz,
+    "csv": columns(".csv"),
+    "parquet": columns(".parquet"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -25,18 +86,18 @@ def run(project, models, *words):
 
 
 @pytest.mark.parametrize(
-    "name", [name if name in _ALWAYS else pytest.param(name, marks=pytest.mark.long) for name in WRITERS]
+    "name", [name if name in _ALWAYS else pytest.param(name, marks=pytest.mark.long) for name in KINDS]
 )
 def test_a_search_over_people_ends_with_a_bundle(name, project, tmp_path):
-    written = WRITERS[name].write(tmp_path / "data", n_people=5, seconds=9.0)
+    spec = KINDS[name](tmp_path / "data")
     models = tmp_path / "models"
     searched = run(
         project, models, "run_hyperparameter_tuning.py", "--method", "optuna", "--max-trials", "5", "--no-confirm",
-        "--workers", "1", "--data", written.spec,
+        "--workers", "1", "--data", spec,
     )  # fmt: skip
     assert "Split by subject" in searched
     assert "5 trials: " in searched
-    run(project, models, "src/train_emotion_model.py", "--from-best", "--data", written.spec)
+    run(project, models, "src/train_emotion_model.py", "--from-best", "--data", spec)
     bundle = Bundle.load(models / "bundle")
     evaluation = json.loads((models / "evaluation.json").read_text(encoding="utf-8"))
     people = evaluation["split"]["people"]
