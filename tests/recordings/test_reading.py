@@ -65,7 +65,7 @@ def test_the_samples_of_every_format_come_back_in_centred_microvolts(suffix, tmp
     assert recording.channel_names == NAMES
     assert recording.sampling_rate_hz == 128.0
     assert recording.duration_s == 4.0
-    assert (recording.subject, recording.label) == ("", None)
+    assert (recording.subject, recording.emotion) == ("", "")
     assert recording.source == str(tmp_path / f"a_raw{suffix}")
 
 
@@ -434,7 +434,7 @@ def test_warnings_of_mne_go_to_the_log(tmp_path, write_recording, make_eeg, capl
         read_recording(path)
     # MNE's own logger may say it too, as soon as anything in the process has asked it for call frames.
     ours = [record for record in caplog.records if record.name.startswith("emotune")]
-    assert [record.name for record in ours] == ["emotune.recordings.reading"]
+    assert [record.name for record in ours] == ["emotune.recordings.mne_file"]
     assert "plain.fif" in ours[0].getMessage()
 
 
