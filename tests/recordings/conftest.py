@@ -148,7 +148,18 @@ def _chunk(tag, content):
 
 
 def xdf_stream(
-    number, names, samples, rate_hz, *, name="Amplifier", kind="EEG", unit="microvolts", gap_at=None, said=None, types=()
+    number,
+    names,
+    samples,
+    rate_hz,
+    *,
+    name="Amplifier",
+    kind="EEG",
+    unit="microvolts",
+    gap_at=None,
+    said=None,
+    types=(),
+    footer=True,
 ):
     """The chunks of one stream: its header, packets of half a second, its footer; `gap_at` is a sample."""
     n = samples.shape[0]
@@ -172,8 +183,8 @@ def xdf_stream(
             at = 100 + (first + i) / rate_hz + (2.0 if gap_at is not None and first + i >= gap_at else 0.0)
             content += b"\x08" + struct.pack("<d", at) + np.ascontiguousarray(row, dtype="<f8").tobytes()
         out += _chunk(3, content)
-    footer = f'<?xml version="1.0"?><info><sample_count>{samples.shape[1]}</sample_count></info>'
-    return out + _chunk(6, struct.pack("<I", number) + footer.encode())
+    end = f'<?xml version="1.0"?><info><sample_count>{samples.shape[1]}</sample_count></info>'
+    return out + (_chunk(6, struct.pack("<I", number) + end.encode()) if footer else b"")
 
 
 def xdf(*streams):
@@ -221,3 +232,15 @@ def write_recording():
 def make_eeg():
     """Noise of about 15 µV, `(n_channels, n_times)` float64."""
     return eeg_uv
+
+
+@pytest.fixture(scope="session")
+def write_streams():
+    """Write an XDF file of several streams, each (names, samples, options)."""
+
+    def write(path, streams, rate_hz=RATE_HZ):
+        chunks = [xdf_stream(i, names, samples, rate_hz, **more) for i, (names, samples, more) in enumerate(streams, 1)]
+        Path(path).write_bytes(xdf(*chunks))
+        return Path(path)
+
+    return write

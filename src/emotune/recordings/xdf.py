@@ -185,7 +185,11 @@ def _described(path: Path, stream: Mapping[str, Any], n_channels: int) -> list[t
     channels = _first(_first(stream["info"], "desc"), "channels")
     listed = channels.get("channel") if isinstance(channels, Mapping) else None
     described = [
-        (str(_first(channel, "label") or ""), *(str(_first(channel, key) or "").lower() for key in ("type", "unit")))
+        (
+            str(_first(channel, "label") or ""),
+            str(_first(channel, "type") or "").lower(),
+            str(_first(channel, "unit") or "").lower(),
+        )
         for channel in listed or []
     ]
     labels = [label for label, _, _ in described if label]
@@ -202,8 +206,8 @@ def _rate_hz(path: Path, info: Mapping[str, Any]) -> float:
     nominal_hz, measured_hz = float(_first(info, "nominal_srate") or 0.0), float(info.get("effective_srate") or 0.0)
     if not nominal_hz > 0:
         raise InputError(
-            f"Expected a sampling rate of the EEG stream in {path}. Received: nominal_srate {nominal_hz:g}, for samples "
-            "at irregular times. Have the sender state its rate."
+            f"Expected a sampling rate of the EEG stream in {path}. Received: nominal_srate {nominal_hz:g}, for "
+            "samples at irregular times. Have the sender state its rate."
         )
     if measured_hz > 0 and abs(measured_hz - nominal_hz) > _MAX_DRIFT * nominal_hz:
         _log.warning("%s: %g Hz were announced, %.4g Hz measured and used", path, nominal_hz, measured_hz)
@@ -216,6 +220,6 @@ def _is_eeg(name: str, kind: str) -> bool:
 
 
 def _first(node: Any, key: str) -> Any:
-    """pyxdf gives XML as dicts of lists; None where there is no such element."""
+    """The first element of the name, as pyxdf gives XML: dicts of lists; None where there is none."""
     found = node.get(key) if isinstance(node, Mapping) else None
     return found[0] if isinstance(found, list) and found else found or None
