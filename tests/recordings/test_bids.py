@@ -257,6 +257,19 @@ def test_channels_that_cannot_be_matched_are_refused(names, one_file):
 # --- which files belong together
 
 
+@pytest.mark.parametrize("place", [".", "set", "./set/", "eeg/sub-9_ses-x/a b/set"])
+def test_the_folder_may_be_named_in_any_way(place, written, monkeypatch, tmp_path):
+    if place == ".":
+        monkeypatch.chdir(written.folder)
+    else:
+        monkeypatch.chdir(tmp_path)
+        if place.startswith("eeg"):
+            shutil.copytree(written.folder, place)
+    recordings = list(BidsSet(place))
+    assert [r.emotion for r in recordings] == [truth.emotion for truth in written.recordings]
+    assert [r.subject for r in recordings] == [truth.subject for truth in written.recordings]
+
+
 def test_tables_are_inherited_from_folders_above(one_file):
     folder, _ = one_file(
         ["onset|duration|trial_type", "0|2|x", "2|2|y"], channels=["name|type", "Fp1|EEG", "Cz|EEG", "O2|EOG"]
@@ -358,7 +371,10 @@ def test_a_name_that_is_none_of_bids_is_one_line(name, one_file):
 def test_files_that_were_not_fetched_say_so(written):
     path = written.folder / f"{bids.RUN_1}_eeg.eeg"
     path.unlink()
-    path.symlink_to("../../../.git/annex/objects/x/y.eeg")
+    try:
+        path.symlink_to("../../../.git/annex/objects/x/y.eeg")
+    except OSError:
+        pytest.skip("this system lets nobody make links")
     assert "Fetch it: `datalad get`." in message_of(written.folder)
 
 

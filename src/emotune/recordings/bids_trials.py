@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -127,10 +128,8 @@ def _stretches(table: EventTable, *, lasting: bool) -> list[tuple[Event, float |
     if lasting:
         return [(event, event.onset_s + event.duration_s) for event in events if _lasts(event)]
     onsets = [event.onset_s for event in events]
-    return [
-        (event, next((later for later in onsets[i + 1 :] if later > event.onset_s + _MOMENT_S), None))
-        for i, event in enumerate(events)
-    ]
+    ends = [*onsets, None]
+    return [(event, ends[bisect_right(onsets, event.onset_s + _MOMENT_S)]) for event in events]
 
 
 def _scales(tables: Sequence[EventTable], trials: Sequence[Sequence[Event]]) -> dict[str, Rating]:
