@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: tune test lint types floors unit clean
+.PHONY: tune test lint types floors unit kinds clean
 
 # The main job on simulated recordings, with a budget for a first look.
 tune: .venv/.ready
@@ -21,7 +21,11 @@ floors: .venv/.ready-dev
 	PYTHONPATH=src $(BIN)/lint-imports --no-cache
 
 unit: .venv/.ready-dev
-	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile --durations 15
+	$(BIN)/python -m pytest -m "not long" --numprocesses logical --maxprocesses 8 --dist loadfile --durations 15
+
+# From the folder of every kind of data to a Bundle.
+kinds: .venv/.ready-dev
+	$(BIN)/python -m pytest tests/kinds --numprocesses logical --maxprocesses 8 --durations 30
 
 .venv/.ready: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { echo "emotune needs Python 3.11, 3.12 or 3.13; $(PYTHON) is another. Run: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }

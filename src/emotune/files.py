@@ -1,4 +1,4 @@
-"""Files that are never half-written, and fingerprints of what they hold."""
+"""Files that are never half-written, fingerprints of what they hold, and where those go that can be made again."""
 
 from __future__ import annotations
 
@@ -11,9 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import platformdirs
+
 from emotune.errors import InputError
 
-__all__ = ["fingerprint", "fingerprint_of_file", "read_json", "replacing", "write_json", "write_text"]
+__all__ = ["cache_root", "fingerprint", "fingerprint_of_file", "read_json", "replacing", "write_json", "write_text"]
+
+
+def cache_root() -> Path:
+    """Where lies what can be made or fetched again: `EMOTUNE_CACHE` where it is set, else this system's user cache."""
+    chosen = os.environ.get("EMOTUNE_CACHE")
+    return Path(chosen) if chosen else platformdirs.user_cache_path("emotune")
 
 
 @contextlib.contextmanager

@@ -1,5 +1,7 @@
 """What a set of recordings is, without vectors."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,9 @@ from emotune.errors import InputError
 from emotune.features.extraction import extract_all
 from emotune.features.inspection import inspect_recordings
 from emotune.features.settings import FeatureSettings
+from emotune.findings import Finding
 from emotune.recordings.channels import CHANNELS, EPOC_CHANNELS
+from emotune.recordings.simulator import Simulator
 from emotune.recordings.targets import Rating
 from recordings_in_memory import RecordingsInMemory, noise
 
@@ -65,3 +69,31 @@ def test_an_empty_set_and_progress():
     recordings = RecordingsInMemory(some(), scales={"valence": Rating(1, 9)})
     inspect_recordings(recordings, SETTINGS, on_recording=lambda *counts: told.append(counts))
     assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_copies_within_a_set_are_found_by_both_roads():
+    first = noise(seed=7, subject="a", trial="1", emotion="joy")
+    copy = replace(first, subject="b", source="copy.edf")
+    recordings = RecordingsInMemory([first, noise(seed=8, subject="b", trial="2", emotion="calm"), copy])
+    [inspected] = [f for f in inspect_recordings(recordings, SETTINGS).findings if f.name == "duplicate-trials"]
+    assert (inspected.severity, inspected.message.count("copy.edf")) == ("error", 1)
+    [extracted] = [f for f in extract_all(recordings, SETTINGS).findings if f.name == "duplicate-trials"]
+    assert extracted == inspected
+
+
+def test_a_set_without_blinks_is_said_to_be_untested_once():
+    [note] = [f for f in inspect_recordings(RecordingsInMemory(some()[:2]), SETTINGS).findings if "blinks" in f.message]
+    assert (note.name, note.severity) == ("channel-order-not-tested", "note")
+    with_blinks = Simulator(n_people=1, n_emotions=2, trials_per_emotion=2, seconds=60.0)
+    assert not [f for f in inspect_recordings(with_blinks, SETTINGS).findings if "blinks" in f.message]
+
+
+def test_what_the_reader_of_a_set_says_is_not_said_again():
+    known = Finding("clipped-channel", "warning", "All of this set is clipped.")
+    clipped = noise(seed=9, emotion="joy")
+    clipped.samples_uv[3] = np.clip(clipped.samples_uv[3], -5, 5)
+    recordings = RecordingsInMemory([clipped], findings=(known,))
+    assert [f for f in inspect_recordings(recordings, SETTINGS).findings if f.name == "clipped-channel"] == [known]
+    assert len([f for f in extract_all(recordings, SETTINGS).findings if f.name == "clipped-channel"]) == 1
+    recordings = RecordingsInMemory([clipped])
+    assert [f.name for f in extract_all(recordings, SETTINGS).findings] == ["clipped-channel"]

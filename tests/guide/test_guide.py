@@ -2,18 +2,15 @@
 
 import ast
 import json
-import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 import warnings
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from project_copy import ROOT, copy_project, environment
 
 # What a test can afford in place of what the README's command has; the confirmation has a test of its own.
 SMALL = {r"--max-trials \d+": "--max-trials 3 --no-confirm"}
@@ -27,12 +24,8 @@ def small(command):
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """A copy of what a user works with: scripts, src, an empty models/; few epochs, a cache of its own."""
-    folder = tmp_path_factory.mktemp("a project") / "emotune"
-    shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    for name in ("run_hyperparameter_tuning.py", "test_pipeline_quick.py"):
-        shutil.copy(ROOT / name, folder / name)
-    (folder / "models").mkdir()
+    """A copy of the project with few epochs."""
+    folder = copy_project(tmp_path_factory.mktemp("a project") / "emotune")
     edit(folder / "src" / "config.py", r"^EPOCHS = \d+", "EPOCHS = 3")
     return folder
 
@@ -42,11 +35,6 @@ def edit(path, pattern, replacement):
     edited, count = re.subn(pattern, replacement, text, flags=re.MULTILINE)
     assert count == 1, pattern
     path.write_text(edited, encoding="utf-8")
-
-
-def environment(project):
-    variables = {**os.environ, "EMOTUNE_CACHE": str(project.parent / "cache"), "PYTHONPATH": str(project / "src")}
-    return {name: value for name, value in variables.items() if not name.startswith("PYTEST")}
 
 
 def run(project, command, code=0):

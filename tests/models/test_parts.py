@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from emotune.errors import InputError
-from emotune.features.layout import STANDARD
+from emotune.features.layout import STANDARD, Layout
 from emotune.models import parts
 from emotune.models.problem import Problem
 
@@ -27,6 +27,17 @@ def test_each_electrode_is_a_step_with_its_own_bands(problem, layout):
     assert [names[int(column)] for column in beside] == [
         name for name in names if name.startswith(("asymmetry", "whole_head"))
     ]
+
+
+def test_where_nothing_stands_behind_the_bands_nothing_goes_beside():
+    bare = Layout(("Fp1", "CB1"), (("theta", 4.0, 8.0), ("alpha", 8.0, 14.0)), (), ())
+    problem = Problem((4,), 2, bare)
+    inputs = parts.vector_input(problem)
+    image, beside = parts.as_sequence(inputs, problem, "electrodes")
+    assert beside is None
+    seen = np.asarray(keras.Model(inputs, image)(np.arange(4, dtype=np.float32)[None]))[0]
+    np.testing.assert_array_equal(seen, [[0, 1], [2, 3]])
+    assert parts.as_vector(image, beside).shape == (None, 4)
 
 
 def test_a_sequence_holds_every_feature_in_order(problem):

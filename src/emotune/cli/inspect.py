@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from emotune.cli.command import add_output_arguments
+from emotune.cli.loading import fetch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,6 +63,7 @@ def run(arguments: Namespace) -> int:
 
     choices = parse_targets(arguments.target, arguments.threshold)
     settings = FeatureSettings(window_s=arguments.window_s)
+    fetch(arguments.data, quiet=arguments.quiet)
     source = open_source(arguments.data)
     if isinstance(source, Vectors):
         findings = _show_vectors(source, choices)

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from emotune.cli.configuration import Configuration
     from emotune.studies.preparation import Prepared
 
-__all__ = ["describe", "load"]
+__all__ = ["describe", "fetch", "load"]
 
 
 def load(configuration: Configuration, *, quiet: bool) -> Prepared:
@@ -16,6 +16,7 @@ def load(configuration: Configuration, *, quiet: bool) -> Prepared:
     from emotune.cli.progress import Reading
     from emotune.studies.preparation import prepare
 
+    fetch(configuration.data, quiet=quiet)
     prepared = prepare(
         configuration.data,
         configuration.feature_settings,
@@ -28,6 +29,22 @@ def load(configuration: Configuration, *, quiet: bool) -> Prepared:
     if not quiet:
         describe(prepared)
     return prepared
+
+
+def fetch(spec: str, *, quiet: bool) -> None:
+    """Where `spec` is a set that is fetched, have its files here, and say how far that has come.
+
+    Raises:
+        InputError: if they cannot be had.
+    """
+    from emotune.data.sources import FETCHED
+
+    if spec.strip().rstrip(":") != FETCHED:
+        return
+    from emotune.cli.progress import Fetching
+    from emotune.recordings.sets.eegmat import fetch_eegmat
+
+    fetch_eegmat(on_file=None if quiet else Fetching().fetched)
 
 
 def describe(prepared: Prepared) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emotune.cli.command import add_output_arguments
+from emotune.cli.loading import fetch
 from emotune.errors import InputError
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ def _predict_set(args: argparse.Namespace, bundle: Bundle) -> None:
             f"Expected a stretch of one recording alone. Received: {args.data}, a set, whose trials are stretches "
             "already. Leave --start-s, --stop-s and --baseline out."
         )
+    fetch(args.data, quiet=args.quiet or args.json)
     source = open_source(args.data)
     if isinstance(source, Vectors):
         raise InputError(

@@ -11,7 +11,7 @@ from typing import Any
 from emotune.evaluation.metrics import Metric
 from emotune.search.trials import Trial, best_of
 
-__all__ = ["Progress", "Reading", "duration"]
+__all__ = ["Fetching", "Progress", "Reading", "duration"]
 
 
 def duration(seconds: float) -> str:
@@ -35,6 +35,20 @@ class Reading:
         if time.monotonic() - self._said > self._EVERY_S:
             self._said = time.monotonic()
             print(f"reading recordings: {done} of {total}", flush=True)
+
+
+class Fetching:
+    """Says how many files of a set have been fetched; nothing where all of them were there."""
+
+    def __init__(self) -> None:
+        self._began_with: int | None = None
+
+    def fetched(self, done: int, total: int) -> None:
+        """`done` of `total` files are there."""
+        if self._began_with is None:
+            self._began_with = done
+        if done > self._began_with or done < total:
+            print(f"fetching: {done} of {total} files", file=sys.stderr, flush=True)
 
 
 class Progress:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from emotune.errors import InputError
 
-__all__ = ["Arrays", "load_arrays"]
+__all__ = ["Arrays", "damage_said", "load_arrays", "refuse_other_files"]
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -27,6 +27,21 @@ def load_arrays(path: Path, wanted: Collection[str]) -> Arrays:
     Raises:
         InputError: if the file is missing or damaged, or a wanted array holds Python objects.
     """
+    refuse_other_files(path)
+    arrays: dict[str, NDArray[Any]] = {}
+    with damage_said(path), np.load(path, allow_pickle=False) as file:
+        for name in file.files:
+            # What is not used is not read: it may be large, or hold objects.
+            arrays[name] = _read(file, name, path) if name in wanted else np.empty(0)
+    return arrays
+
+
+def refuse_other_files(path: Path) -> None:
+    """Check without unpacking that there is an NPZ file, which is a zip.
+
+    Raises:
+        InputError: if there is none.
+    """
     if path.is_dir():
         raise InputError(f"Expected an NPZ file, received the folder {path}. Name the file in it.")
     if not path.is_file():
@@ -36,12 +51,6 @@ def load_arrays(path: Path, wanted: Collection[str]) -> Arrays:
             f"Expected an NPZ file at {path}, but it is none, or a part of it is missing. "
             "Write it with numpy.savez(path, X=..., y=...), or copy it again."
         )
-    arrays: dict[str, NDArray[Any]] = {}
-    with _damage_said(path), np.load(path, allow_pickle=False) as file:
-        for name in file.files:
-            # What is not used is not read: it may be large, or hold objects.
-            arrays[name] = _read(file, name, path) if name in wanted else np.empty(0)
-    return arrays
 
 
 def _read(file: Any, name: str, path: Path) -> NDArray[Any]:
@@ -60,7 +69,12 @@ def _read(file: Any, name: str, path: Path) -> NDArray[Any]:
 
 
 @contextlib.contextmanager
-def _damage_said(path: Path) -> Iterator[None]:
+def damage_said(path: Path) -> Iterator[None]:
+    """Turn what reading damaged bytes raises into one line.
+
+    Raises:
+        InputError: if anything is raised inside.
+    """
     try:
         yield
     except InputError:

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from emotune.data.column_tables import read_table
 from emotune.data.dataset import Dataset
+from emotune.data.feature_folders import FEATURE_FOLDERS
 from emotune.data.of_recordings import dataset_of_recordings
+from emotune.data.table_files import PARQUET_SUFFIXES, TEXT_SUFFIXES
 from emotune.data.tables import read_npz
 from emotune.errors import InputError
 from emotune.features.settings import FeatureSettings
 from emotune.recordings.manifest import Manifest
-from emotune.recordings.reading import FORMATS
+from emotune.recordings.manifest_rows import is_manifest
 from emotune.recordings.recording import RecordingSet
 from emotune.recordings.sets import SETS
-from emotune.recordings.targets import TargetChoice, parse_targets
+from emotune.recordings.targets import EMOTION, TargetChoice, parse_targets
 
-__all__ = ["KINDS", "Kind", "Vectors", "dataset_of_recordings", "is_kind", "load_dataset", "open_source"]
+__all__ = ["FETCHED", "KINDS", "Kind", "Vectors", "dataset_of_recordings", "is_kind", "load_dataset", "open_source"]
+
+
+FETCHED = "eegmat"
+"""The one kind that is fetched where no folder is given: the others need an agreement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,22 +127,44 @@ def _open_manifest(argument: str) -> RecordingSet:
     return Manifest(_path(argument, "manifest:PATH.csv"))
 
 
-def _set_opener(kind: str) -> Callable[[str], RecordingSet]:
-    return lambda argument: SETS[kind](_path(argument, f"{kind}:FOLDER"))
+def _set_opener(kind: str) -> Callable[[str], RecordingSet | Vectors]:
+    def open_set(argument: str) -> RecordingSet | Vectors:
+        folder = _path(argument, f"{kind}:FOLDER")
+        features = FEATURE_FOLDERS.get(kind)
+        if features is not None and SETS[kind].why_not(folder) and not features.why_not(folder):
+            return Vectors(f"{kind}:{folder}", partial(_read_without_choice, features.read, folder, features.emotions))
+        return SETS[kind](folder)
+
+    return open_set
+
+
+def _open_eegmat(argument: str) -> RecordingSet:
+    if not argument:
+        from emotune.recordings.sets.eegmat import fetch_eegmat  # who has the data needs no network
+
+        return SETS[FETCHED](fetch_eegmat())
+    return SETS[FETCHED](_path(argument, "eegmat:FOLDER"))
 
 
 def _open_npz(argument: str) -> Vectors:
     path = _path(argument, "npz:PATH")
+    return Vectors(str(path), partial(_read_without_choice, read_npz, path, ()))
 
-    def read(choice: TargetChoice) -> Dataset:
-        if choice != TargetChoice():
-            raise InputError(
-                f"Expected no target for {path}, whose `y` is what it has. Received: {choice}. Take it out, or save "
-                "the rows as CSV or Parquet with a column for each target."
-            )
-        return read_npz(path)
 
-    return Vectors(str(path), read)
+def _read_without_choice(
+    read: Callable[[Path], Dataset], path: Path, emotions: tuple[str, ...], choice: TargetChoice
+) -> Dataset:
+    if choice != TargetChoice() and (not emotions or choice != TargetChoice(EMOTION)):
+        raise InputError(
+            f"Expected no target for {path}, which has one kind of label. Received: {choice}. Take it out, or save "
+            "the rows as CSV or Parquet with a column for each target."
+        )
+    return read(path)
+
+
+def _open_columns(argument: str) -> Vectors:
+    path = _path(argument, "csv:PATH")
+    return Vectors(str(path), partial(read_table, path))
 
 
 def _path(argument: str, written: str) -> Path:
@@ -147,10 +177,13 @@ KINDS: Mapping[str, Kind] = {
     "simulated": Kind("simulated", "simulated EEG of 12 people and 5 emotions, built in", _open_simulated),
     "manifest": Kind("manifest:PATH.csv", "recordings that a CSV lists: file, subject, label", _open_manifest),
     "npz": Kind("PATH.npz", "feature vectors in an NPZ file: X, y, subject (also npz:PATH)", _open_npz),
+    "csv": Kind("PATH.csv", "feature vectors in columns beside label and subject (also csv:PATH)", _open_columns),
+    "parquet": Kind("PATH.parquet", "the same as Parquet (also parquet:PATH)", _open_columns),
     **{
         kind: Kind(f"{kind}:FOLDER", f"{reader.about.title} as it is downloaded", _set_opener(kind))
         for kind, reader in SETS.items()
     },
+    FETCHED: Kind("eegmat", "EEGMAT, fetched from PhysioNet; eegmat:FOLDER where you have it", _open_eegmat),
 }
 
 
@@ -163,21 +196,23 @@ def _parse(spec: str) -> tuple[str, str]:
     suffix = Path(path).suffix.lower()
     if suffix == ".npz":
         return "npz", path
+    if suffix in PARQUET_SUFFIXES:
+        return "parquet", path
+    if suffix in TEXT_SUFFIXES:
+        return ("manifest" if is_manifest(Path(path).expanduser()) else "csv"), path
     folder = Path(path).expanduser()
     if path and folder.is_dir():
         return _recognised(folder), path
-    remedy = ""
-    if suffix in (".csv", ".tsv", ".txt"):
-        remedy = f" Write manifest:{path} where it lists recordings."
-    elif suffix in FORMATS:
-        remedy = " List recordings with their subjects and labels in a CSV, and write manifest:PATH.csv."
     known = "; ".join(f"{kind.written} ({kind.description})" for kind in KINDS.values())
-    raise InputError(f"Expected data as one of: {known}. Received: {spec!r}.{remedy}")
+    raise InputError(f"Expected data as one of: {known}. Received: {spec!r}.")
 
 
 def _recognised(folder: Path) -> str:
     """The one published set that a folder holds."""
     reasons = {kind: reader.why_not(folder) for kind, reader in SETS.items()}
+    for kind, features in FEATURE_FOLDERS.items():
+        if reasons[kind] and not features.why_not(folder):
+            reasons[kind] = ""
     fitting = [kind for kind, reason in reasons.items() if not reason]
     if len(fitting) == 1:
         return fitting[0]

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotune.data.dataset import GROUPS, Dataset
-from emotune.data.fingerprinting import fingerprint_of_rows
 from emotune.data.labels import encode_labels
 from emotune.data.npz_file import Arrays, load_arrays
+from emotune.data.rows import dataset_of_rows, group_name, layout_of_names
 from emotune.errors import InputError
-from emotune.features.layout import FEATURE_NAMES, STANDARD
+from emotune.features.layout import FEATURE_NAMES
 from emotune.findings import Finding
 
 __all__ = ["read_npz"]
@@ -48,50 +48,29 @@ def read_npz(path: Path | str) -> Dataset:
     _refuse_unlike_shapes(inputs_of, suffixes, path)
     labels_of = {part: _labels(arrays, f"y{suffix}", len(inputs_of[part]), path) for part, suffix in suffixes.items()}
     inputs = np.concatenate(list(inputs_of.values()))
-    feature_names, is_standard = _feature_names(arrays, inputs.shape[-1], path, findings)
+    feature_names = _feature_names(arrays, inputs.shape[-1], path, findings)
     for part, suffix in suffixes.items():
         _refuse_not_finite(inputs_of[part], f"X{suffix}", feature_names, path)
 
     class_names = _texts(arrays, "class_names", path)
     labels = _concatenated(list(labels_of.values()), path)
     targets, classes = encode_labels(labels, class_names, str(path))
-    present = np.unique(targets)
-    if len(present) < 2:
-        raise InputError(
-            f"Expected rows of at least 2 classes in {path}. Received one: {classes[present[0]]!r} in all "
-            f"{len(targets)} rows. Add rows of another class."
-        )
-
     groups = {
         name: np.concatenate([_group(arrays, name, part, suffixes, inputs_of, path) for part in suffixes])
         for name in GROUPS
     }
-    if (groups["trial"] != "").any():
-        columns = zip(*(groups[name].tolist() for name in ("subject", "session", "trial")), strict=True)
-        groups["trial"] = np.array(["/".join(names) for names in columns], dtype=np.str_)
-    if not (groups["subject"] != "").any():
-        findings.append(_no_subject(path, suffixes))
     findings += _unused(arrays, suffixes, path)
-    parts = _rows_of_parts(inputs_of) if len(suffixes) > 1 else None
-    contents = {"inputs": inputs, "targets": targets, **groups}
-    for part, rows in (parts or {}).items():
-        contents[f"part {part}"] = rows
-    return Dataset(
-        inputs=inputs,
-        targets=targets,
-        groups=groups,
-        class_names=classes,
-        feature_names=feature_names,
+    return dataset_of_rows(
+        inputs,
+        targets,
+        classes,
+        groups,
+        feature_names,
         name=str(path),
-        fingerprint=fingerprint_of_rows(contents),
-        layout=STANDARD if is_standard else None,
-        parts=parts,
-        findings=tuple(findings),
-        provenance={
-            "source": "npz",
-            "n_rows": len(inputs),
-            "class_counts": {name: int((targets == i).sum()) for i, name in enumerate(classes)},
-        },
+        layout=layout_of_names(feature_names),
+        parts=_rows_of_parts(inputs_of) if len(suffixes) > 1 else None,
+        findings=findings,
+        provenance={"source": "npz"},
     )
 
 
@@ -175,9 +154,7 @@ def _concatenated(labels: list[NDArray[Any]], path: Path) -> NDArray[Any]:
     return np.concatenate(labels)
 
 
-def _feature_names(
-    arrays: Arrays, n_features: int, path: Path, findings: list[Finding]
-) -> tuple[tuple[str, ...], bool]:
+def _feature_names(arrays: Arrays, n_features: int, path: Path, findings: list[Finding]) -> tuple[str, ...]:
     names = _texts(arrays, "feature_names", path)
     if names is not None:
         if len(names) != n_features:
@@ -185,9 +162,9 @@ def _feature_names(
                 f"Expected one of `feature_names` for each of the {n_features} columns of {path}. "
                 f"Received: {len(names)}. Save the names of these columns."
             )
-        return names, names == FEATURE_NAMES
+        return names
     if n_features != len(FEATURE_NAMES):
-        return tuple(f"feature_{i}" for i in range(n_features)), False
+        return tuple(f"feature_{i}" for i in range(n_features))
     findings.append(
         Finding(
             "columns-assumed",
@@ -197,7 +174,7 @@ def _feature_names(
             "Add `feature_names` where they are something else.",
         )
     )
-    return FEATURE_NAMES, True
+    return FEATURE_NAMES
 
 
 def _texts(arrays: Arrays, name: str, path: Path) -> tuple[str, ...] | None:
@@ -246,20 +223,12 @@ def _group(
             f"Expected `{keys[part]}` of {path} to be ({n},) names or numbers, one a row of `X{suffixes[part]}`. "
             f"Received: {values.dtype} of shape {values.shape}."
         )
-    names = [_group_name(value) for value in values.ravel().tolist()]
+    names = [group_name(value) for value in values.ravel().tolist()]
     if "" in names:
         raise InputError(
             f"Expected a name in every row of `{keys[part]}` of {path}. Row {names.index('')} has none. Fill it in."
         )
     return np.array(names, dtype=np.str_)
-
-
-def _group_name(value: str | int | float | bool) -> str:
-    if isinstance(value, float):
-        if value != value:
-            return ""
-        return str(int(value)) if value.is_integer() else str(value)
-    return str(value).strip()
 
 
 def _rows_of_parts(inputs_of: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.int64]]:
@@ -269,20 +238,6 @@ def _rows_of_parts(inputs_of: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[n
         rows[part] = np.arange(start, start + len(inputs), dtype=np.int64)
         start += len(inputs)
     return rows
-
-
-def _no_subject(path: Path, suffixes: Mapping[str, str]) -> Finding:
-    consequence = (
-        "nobody can check that its parts share no person"
-        if len(suffixes) > 1
-        else "its rows cannot be divided by person, and a division of rows of one person flatters"
-    )
-    return Finding(
-        "no-subject",
-        "note",
-        f"{path} does not say whose the rows are (`subject`): {consequence}.",
-        "Add `subject`, one name a row.",
-    )
 
 
 def _unused(arrays: Arrays, suffixes: Mapping[str, str], path: Path) -> list[Finding]:

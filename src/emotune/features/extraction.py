@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from emotune.errors import InputError
-from emotune.features.findings import break_findings, flat_findings, merged_findings, montage_findings, power_findings
+from emotune.features.findings import break_findings, findings_of_set, flat_findings, montage_findings, power_findings
 from emotune.features.layout import STANDARD, Layout
 from emotune.features.montage import ChannelMap, fit_montage
 from emotune.features.settings import FeatureSettings
@@ -23,6 +23,7 @@ from emotune.features.vector import FEATURE_VERSION, compute_vectors, entropy_fl
 from emotune.features.windows import split_windows, whole_windows
 from emotune.files import fingerprint
 from emotune.findings import Finding, listed, refuse_errors
+from emotune.recordings.duplicates import Duplicates
 from emotune.recordings.quality import check_recording, constant_channels
 from emotune.recordings.recording import Recording, RecordingSet, refuse_foreign_labels
 
@@ -214,9 +215,10 @@ def extract_all(
     parts: list[RecordingFeatures] = []
     groups: list[tuple[str, str, str, str, str]] = []
     ratings: list[list[float]] = []
-    first = ""
+    first, duplicates = "", Duplicates()
     for recording in recordings:
         refuse_foreign_labels(recording, recordings)
+        duplicates.add(recording)
         features = extract(recording, settings)
         if parts and features.layout != parts[0].layout:
             raise InputError(
@@ -251,7 +253,7 @@ def extract_all(
         layout=parts[0].layout,
         emotions=tuple(recordings.emotions),
         scales=dict(recordings.scales),
-        findings=(*recordings.findings, *merged_findings([part.findings for part in parts])),
+        findings=findings_of_set(recordings.findings, [part.findings for part in parts], duplicates.findings()),
         interpolated=dict(Counter(name for part in parts for name in part.interpolated)),
         n_recordings=len(parts),
         fingerprint=fingerprint_of_features(recordings, settings),

@@ -13,7 +13,14 @@ from emotune.features.layout import CHANNELS
 from emotune.features.montage import ChannelMap
 from emotune.findings import Finding
 
-__all__ = ["break_findings", "flat_findings", "merged_findings", "montage_findings", "power_findings"]
+__all__ = [
+    "break_findings",
+    "findings_of_set",
+    "flat_findings",
+    "merged_findings",
+    "montage_findings",
+    "power_findings",
+]
 
 
 def flat_findings(flat: Sequence[str], place: str) -> list[Finding]:
@@ -113,6 +120,21 @@ def power_findings(
             "Look for a disconnected stretch, a unit other than µV, or a band that was filtered out.",
         )
     ]
+
+
+def findings_of_set(
+    of_set: Sequence[Finding], of_recordings: Sequence[Sequence[Finding]], of_copies: Sequence[Finding]
+) -> tuple[Finding, ...]:
+    """All that is known of a set, the same thing said once.
+
+    Args:
+        of_set: what its reader knows; a check of the recordings that finds the same is not repeated.
+        of_recordings: what the checks of each found.
+        of_copies: what the comparison between them found.
+    """
+    known = {(finding.name, finding.severity) for finding in of_set}
+    new = [[f for f in findings if (f.name, f.severity) not in known] for findings in of_recordings]
+    return (*of_set, *merged_findings(new), *merged_findings([[finding] for finding in of_copies]))
 
 
 # Of findings that differ only in their numbers and places, as many are shown.

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from emotune.errors import InputError
 from emotune.features.extraction import examine
-from emotune.features.findings import merged_findings
+from emotune.features.findings import findings_of_set
 from emotune.features.settings import FeatureSettings
 from emotune.features.windows import n_windows
 from emotune.findings import Finding
+from emotune.recordings.channel_order import find_blinks, untested_order
+from emotune.recordings.duplicates import Duplicates
 from emotune.recordings.recording import Recording, RecordingSet, refuse_foreign_labels
 
 __all__ = ["Inspection", "inspect_recordings"]
@@ -82,8 +84,10 @@ def inspect_recordings(
     interpolated: Counter[str] = Counter()
     n_layout = 0
     findings: list[tuple[Finding, ...]] = []
+    duplicates, has_blinks = Duplicates(), False
     for recording in recordings:
         refuse_foreign_labels(recording, recordings)
+        duplicates.add(recording)
         trial = "/".join((recording.subject, recording.session, recording.trial)) if recording.trial else ""
         texts.append((recording.subject, recording.session, trial, recording.stimulus, recording.emotion))
         rest = recording.baseline_uv
@@ -106,6 +110,8 @@ def inspect_recordings(
         else:
             findings.append((*examined.findings, *_short(recording, numbers[-1][2], settings)))
             interpolated.update(examined.montage.interpolated)
+            # One is enough: the recordings of a set come through one reader.
+            has_blinks = has_blinks or find_blinks(examined.recording) is not None
             n_layout = max(n_layout, examined.montage.layout.n_channels)
         if on_recording is not None:
             on_recording(len(texts), len(recordings))
@@ -132,7 +138,10 @@ def inspect_recordings(
         n_channels=dict(n_channels),
         interpolated=dict(interpolated),
         n_layout=n_layout,
-        findings=(*recordings.findings, *merged_findings(findings)),
+        findings=(
+            *findings_of_set(recordings.findings, findings, duplicates.findings()),
+            *([] if has_blinks else [untested_order(recordings.name)]),
+        ),
     )
 
 

@@ -38,11 +38,14 @@ class Layout:
         channels: channel names in the order of the vector.
         bands_hz: (name, low, high) of each band, half-open, low to high.
         pairs: (right, left) channel names of each frontal asymmetry.
+        whole_head: the values over all channels, behind the others: `WHOLE_HEAD`, or none where the columns were
+            computed by somebody else.
     """
 
     channels: tuple[str, ...]
     bands_hz: tuple[tuple[str, float, float], ...]
     pairs: tuple[tuple[str, str], ...]
+    whole_head: tuple[str, ...] = WHOLE_HEAD
 
     @property
     def n_channels(self) -> int:
@@ -57,7 +60,7 @@ class Layout:
     @property
     def n_scalars(self) -> int:
         """Values behind the channel x band block: asymmetries and whole-head values."""
-        return len(self.pairs) + len(WHOLE_HEAD)
+        return len(self.pairs) + len(self.whole_head)
 
     @property
     def n_features(self) -> int:
@@ -69,15 +72,17 @@ class Layout:
         """One name a column, such as `de_Fp1_delta`, `asymmetry_F4_F3`, `whole_head_mobility`."""
         entropies = [f"de_{channel}_{band}" for channel in self.channels for band, _, _ in self.bands_hz]
         asymmetries = [f"asymmetry_{right}_{left}" for right, left in self.pairs]
-        return (*entropies, *asymmetries, *(f"whole_head_{name}" for name in WHOLE_HEAD))
+        return (*entropies, *asymmetries, *(f"whole_head_{name}" for name in self.whole_head))
 
     def to_dict(self) -> dict[str, Any]:
         """The layout as plain JSON values."""
-        return {
+        content = {
             "channels": list(self.channels),
             "bands_hz": [list(band) for band in self.bands_hz],
             "pairs": [list(pair) for pair in self.pairs],
         }
+        # Said only where it is not the usual: what was fingerprinted or saved before it could be said stays as it is.
+        return content if self.whole_head == WHOLE_HEAD else {**content, "whole_head": list(self.whole_head)}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Layout:
@@ -86,6 +91,7 @@ class Layout:
             channels=tuple(content["channels"]),
             bands_hz=tuple((str(name), float(low), float(high)) for name, low, high in content["bands_hz"]),
             pairs=tuple((str(right), str(left)) for right, left in content["pairs"]),
+            whole_head=tuple(str(name) for name in content.get("whole_head", WHOLE_HEAD)),
         )
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,12 +18,11 @@ from typing import Any
 import filelock
 import h5py
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
 from emotune.features.extraction import FeatureSettings, FeatureTable, extract_all, fingerprint_of_features
 from emotune.features.layout import Layout
-from emotune.files import fingerprint, replacing
+from emotune.files import cache_root, fingerprint, replacing
 from emotune.findings import Finding
 from emotune.recordings.recording import RecordingSet
 from emotune.recordings.targets import Rating
@@ -41,9 +39,8 @@ _NO_RATINGS = np.empty((0, 0))
 
 
 def cache_folder() -> Path:
-    """Where vectors are kept: under `EMOTUNE_CACHE` where it is set, else in this system's user cache."""
-    chosen = os.environ.get("EMOTUNE_CACHE")
-    return (Path(chosen) if chosen else platformdirs.user_cache_path("emotune")) / "features"
+    """Where vectors are kept."""
+    return cache_root() / "features"
 
 
 def stored_features(

@@ -47,7 +47,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from emotune.errors import InputError
-from emotune.features.layout import WHOLE_HEAD, Layout
+from emotune.features.layout import Layout
 
 __all__ = ["DENSITY_FLOOR_UV2_PER_HZ", "FEATURE_VERSION", "compute_vectors", "entropy_floor"]
 
@@ -230,7 +230,7 @@ def _values(
         "complexity": np.sqrt(m4 / m2) / mobility,
         "spectral_entropy": entropy / math.log(plan.n_bins),
     }
-    for column, name in enumerate(WHOLE_HEAD, start=whole_head_at):
+    for column, name in enumerate(layout.whole_head, start=whole_head_at):
         vectors[:, column] = whole_head[name].mean(axis=1)
 
 

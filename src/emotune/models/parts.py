@@ -81,6 +81,8 @@ def as_sequence(x: Tensor, problem: Problem, entry: str) -> tuple[Tensor, Tensor
     # Cropping1D cuts where a slice would: a sliced tensor is saved under the name of a private Keras module.
     n_channels, n_bands = problem.layout.n_channels, problem.layout.n_bands
     n_scalars = problem.layout.n_scalars
+    if not n_scalars:
+        return layers.Reshape((n_channels, n_bands))(x), None
     image = layers.Cropping1D((0, n_scalars))(sequence)
     scalars = layers.Cropping1D((n_channels * n_bands, 0))(sequence)
     return layers.Reshape((n_channels, n_bands))(image), layers.Flatten()(scalars)

@@ -11,7 +11,7 @@ import numpy as np
 
 from emotune.errors import InputError
 from emotune.evaluation.metrics import metric_named
-from emotune.features.findings import merged_findings
+from emotune.features.findings import findings_of_set
 from emotune.findings import Finding
 from emotune.prediction.bundle import Bundle
 from emotune.prediction.predictor import predict_recording
@@ -135,7 +135,7 @@ def predict_set(
         n_known=len(known),
         balanced_accuracy=score,
         is_training_data=bundle.provenance.get("data") == recordings.name,
-        findings=(*recordings.findings, *merged_findings(findings)),
+        findings=findings_of_set(recordings.findings, findings, ()),
     )
 
 

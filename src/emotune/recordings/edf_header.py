@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,12 +57,19 @@ class EdfHeader:
         n_records: data records; -1 where the recorder was not stopped properly.
         bytes_per_record: bytes of a data record.
         signals: the signals in the order of the file, annotations included.
+        record_s: seconds that a data record lasts; NaN where the header does not say it.
     """
 
     n_bytes: int
     n_records: int
     bytes_per_record: int
     signals: tuple[EdfSignal, ...]
+    record_s: float = math.nan
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds that the header announces; NaN where it does not."""
+        return self.n_records * self.record_s if self.n_records > 0 and self.record_s > 0 else math.nan
 
     def refuse_truncated(self, path: Path) -> None:
         """Compare the header with the size of the file: MNE gives what is left, with only a warning.
@@ -135,7 +143,7 @@ def read_edf_header(path: Path) -> EdfHeader:
         )
         for i in range(n_signals)
     )
-    return EdfHeader(n_bytes, n_records, _BYTES_PER_SAMPLE[suffix] * sum(counts), signals)
+    return EdfHeader(n_bytes, n_records, _BYTES_PER_SAMPLE[suffix] * sum(counts), signals, _seconds(fixed[244:252]))
 
 
 class _Columns:
@@ -156,6 +164,14 @@ class _Columns:
 
     def numbers(self, width: int) -> list[float]:
         return [float(text.split("\x00")[0].replace(",", ".")) for text in self.texts(width)]
+
+
+def _seconds(field: bytes) -> float:
+    # A recorder's slip here harms nobody who reads the whole file.
+    try:
+        return float(field)
+    except ValueError:
+        return math.nan
 
 
 def _volts(unit: bytes) -> float | None:

@@ -12,7 +12,10 @@ from pathlib import Path
 
 from emotune.errors import InputError
 
-__all__ = ["Row", "read_rows"]
+__all__ = ["Row", "is_manifest", "read_rows"]
+
+# Of a table with thousands of columns of features.
+_LONGEST_HEADER = 2**20
 
 _REQUIRED = ("file", "subject", "label")
 _OPTIONAL = ("session", "trial", "stimulus", "start_s", "stop_s")
@@ -55,6 +58,19 @@ class Row:
     def stretch(self) -> tuple[float, float]:
         """Start and end in seconds; infinity for the end of the file."""
         return (self.start_s or 0.0, math.inf if self.stop_s is None else self.stop_s)
+
+
+def is_manifest(path: Path) -> bool:
+    """Whether the first line of a file names the columns that say which recording and whose; False where it is none."""
+    try:
+        with path.open("rb") as file:
+            first = file.readline(_LONGEST_HEADER)
+    except OSError:
+        return False
+    text = first.decode("utf-16" if first[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig", errors="ignore")
+    separator = max(",;\t", key=text.count)
+    columns = [name.strip().strip('"').lower() for name in text.split(separator)]
+    return "file" in columns and "subject" in columns
 
 
 def read_rows(path: Path) -> list[Row]:

@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotune.findings import Finding, listed
+from emotune.recordings.channel_order import check_channel_order
 from emotune.recordings.recording import Recording
+from emotune.recordings.spectrum import Spectrum, welch_spectrum
+from emotune.recordings.spectrum_checks import check_bands, check_sampling_rate
 
 __all__ = ["CHECKS", "check_recording", "constant_channels"]
 
@@ -72,13 +75,21 @@ class _Samples:
         """The part of its blocks in which a channel does not change: `(n_channels,)`."""
         return np.asarray(self.is_flat.mean(axis=1), dtype=np.float64)
 
+    @cached_property
+    def spectrum(self) -> Spectrum | None:
+        """Of the channels that are not flat; None where the recording is too short for one."""
+        steady = self.flat_shares < MAX_FLAT_SHARE
+        values = self.values if steady.all() else self.values[steady]
+        return welch_spectrum(values, self.recording.sampling_rate_hz)
+
 
 def check_recording(recording: Recording) -> list[Finding]:
     """What is wrong with the samples of `recording`; errors first stop the checks that they would mislead.
 
     Errors: values that are not finite, nothing but flat channels, amplitudes that cannot be microvolts.
-    Warnings: flat, clipped and duplicated channels. A recording of no or one sample passes; its length is checked
-    where it is cut into windows.
+    Warnings: flat, clipped and duplicated channels, a band that was filtered away, a sampling rate or an order of the
+    channels that the samples contradict. A recording of no or one sample passes; its length is checked where it is
+    cut into windows.
     """
     if recording.samples_uv.shape[1] < 2:
         return []
@@ -205,6 +216,18 @@ def _duplicated(samples: _Samples) -> list[Finding]:
     ]
 
 
+def _bands(samples: _Samples) -> list[Finding]:
+    return check_bands(samples.spectrum) if samples.spectrum else []
+
+
+def _sampling_rate(samples: _Samples) -> list[Finding]:
+    return check_sampling_rate(samples.spectrum, samples.place) if samples.spectrum else []
+
+
+def _channel_order(samples: _Samples) -> list[Finding]:
+    return check_channel_order(samples.recording)
+
+
 # In this order: an error ends the list.
 CHECKS: Sequence[Callable[[_Samples], list[Finding]]] = (
     _not_finite,
@@ -213,4 +236,7 @@ CHECKS: Sequence[Callable[[_Samples], list[Finding]]] = (
     _flat,
     _clipped,
     _duplicated,
+    _bands,
+    _sampling_rate,
+    _channel_order,
 )

@@ -6,6 +6,7 @@ more memory than the file has bytes: what makes NumPy arrays and their types out
 
 from __future__ import annotations
 
+import io
 import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 
 from emotune.errors import InputError
 
-__all__ = ["load_pickle"]
+__all__ = ["load_pickle", "load_pickle_bytes"]
 
 
 class _Array:
@@ -160,13 +161,29 @@ def load_pickle(path: Path) -> Any:
     """
     try:
         with path.open("rb") as file:
-            return _plain(_ArraysOnly(_Bounded(file, path.stat().st_size), encoding="latin1").load())
+            return _load(file, path.stat().st_size, str(path))
     except OSError as error:
         raise InputError(f"Expected a pickle file at {path}, but it cannot be read ({error}). Check it.") from error
+
+
+def load_pickle_bytes(content: bytes, place: str) -> Any:
+    """As `load_pickle`, for a pickle inside another file; `place` says for messages which one.
+
+    Raises:
+        InputError: if it is damaged, or asks for anything else.
+    """
+    return _load(io.BytesIO(content), len(content), place)
+
+
+def _load(file: IO[bytes], size: int, place: str) -> Any:
+    try:
+        return _plain(_ArraysOnly(_Bounded(file, size), encoding="latin1").load())
+    except OSError:
+        raise
     except Exception as error:  # damaged instructions end in whatever exception they lead to
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(
-            f"Expected a pickle of arrays in {path}, but it cannot be used ({reason[:200]}). "
+            f"Expected a pickle of arrays in {place}, but it cannot be used ({reason[:200]}). "
             "Only plain arrays are loaded, as a pickle could run code; download the file again from its source."
         ) from error
 

@@ -1,0 +1,69 @@
+"""Whether the same samples come twice in a set: one recording after another, of which a digest is kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import numpy as np
+
+from emotune.findings import Finding, listed
+from emotune.recordings.recording import Recording
+
+__all__ = ["Duplicates"]
+
+_LISTED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    place: str
+    subject: str
+    label: str
+
+
+class Duplicates:
+    """Recordings with the same samples, found while a set is read; call `add` with each, then `findings`.
+
+    The order and the names of the channels do not matter. Constant recordings are no copies of each other.
+    """
+
+    def __init__(self) -> None:
+        self._trials: dict[bytes, list[_Trial]] = {}
+
+    def add(self, recording: Recording) -> None:
+        """Take note of a recording."""
+        samples_uv = recording.samples_uv
+        if not samples_uv.size or not np.ptp(samples_uv, axis=1).any():
+            return
+        channels = sorted(blake2b(np.ascontiguousarray(row).data, digest_size=16).digest() for row in samples_uv)
+        digest = blake2b(b"".join(channels), digest_size=16).digest()
+        ratings = [f"{name} {value:g}" for name, value in recording.ratings.items() if not math.isnan(value)]
+        label = ", ".join([*([recording.emotion] if recording.emotion else []), *ratings])
+        self._trials.setdefault(digest, []).append(_Trial(recording.place, recording.subject, label))
+
+    def findings(self) -> list[Finding]:
+        """Of each group of copies one finding: an error where they are of two people or have two labels."""
+        return [_finding(trials) for trials in self._trials.values() if len(trials) > 1]
+
+
+def _finding(trials: Sequence[_Trial]) -> Finding:
+    places = listed([trial.place for trial in trials], _LISTED)
+    subjects = sorted({trial.subject for trial in trials} - {""})
+    labels = sorted({trial.label for trial in trials} - {""})
+    contradictions = []
+    if len(subjects) > 1:
+        contradictions.append(f"as those of {len(subjects)} people ({listed(subjects, _LISTED)})")
+    if len(labels) > 1:
+        contradictions.append(f"with {len(labels)} labels ({listed(labels, _LISTED)})")
+    message = f"Expected different samples in every recording. Received the same ones in {places}"
+    if contradictions:
+        return Finding(
+            "duplicate-trials",
+            "error",
+            f"{message}, {' and '.join(contradictions)}.",
+            "At least one of them is wrong: look up the original files, and leave the others out.",
+        )
+    return Finding("duplicate-trials", "warning", f"{message}.", "Leave the copies out: they count more than others.")
