@@ -1,5 +1,7 @@
 """Small recordings written by hand, byte by byte, so that what is read can be compared with what was meant."""
 
+import pickle
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -118,7 +120,96 @@ def write_fif(path, names, samples_uv, rate_hz=RATE_HZ, *, types="eeg", bads=())
     return Path(path)
 
 
+def write_gdf(path, names, samples_uv, rate_hz=RATE_HZ):
+    """A GDF 2.20 file of float64 microvolts in records of 1 s, with an empty table of events."""
+    path = Path(path)
+    n, records = len(names), samples_uv.shape[1] // rate_hz
+    fixed = _field("GDF 2.20", 8) + _field("X X", 66) + bytes(10 + 4) + bytes(64 + 16 + 8 + 8)
+    fixed += struct.pack("<H", n + 1) + bytes(6 + 8 + 6 + 6 + 12 + 12)
+    fixed += struct.pack("<qIIHH", records, 1, 1, n, 0)
+    assert len(fixed) == 256
+    columns = b"".join(_field(name, 16) for name in names) + bytes(80 * n) + b"uV    " * n
+    columns += struct.pack(f"<{n}H", *[4275] * n)
+    for limit in (-1e6, 1e6, -1e6, 1e6):  # physical, then digital
+        columns += struct.pack(f"<{n}d", *[limit] * n)
+    columns += bytes(68 * n) + struct.pack(f"<{3 * n}f", *[0.0] * 3 * n)
+    columns += struct.pack(f"<{2 * n}i", *[rate_hz] * n, *[17] * n) + bytes(12 * n + 20 * n)
+    body = b"".join(
+        np.ascontiguousarray(samples_uv[:, i * rate_hz : (i + 1) * rate_hz], dtype="<f8").tobytes()
+        for i in range(records)
+    )
+    path.write_bytes(fixed + columns + body + bytes(8))
+    return path
+
+
+def _chunk(tag, content):
+    content = struct.pack("<H", tag) + content
+    return b"\x04" + struct.pack("<I", len(content)) + content
+
+
+def xdf_stream(
+    number,
+    names,
+    samples,
+    rate_hz,
+    *,
+    name="Amplifier",
+    kind="EEG",
+    unit="microvolts",
+    gap_at=None,
+    said=None,
+    types=(),
+    footer=True,
+):
+    """The chunks of one stream: its header, packets of half a second, its footer; `gap_at` is a sample."""
+    n = samples.shape[0]
+    types = types or ["EEG"] * len(names)
+    channels = "".join(
+        f"<channel><label>{label}</label><type>{type_}</type><unit>{unit}</unit></channel>"
+        for label, type_ in zip(names, types, strict=True)
+    )
+    desc = f"<desc><channels>{channels}</channels></desc>" if names else "<desc/>"
+    header = (
+        f'<?xml version="1.0"?><info><name>{name}</name><type>{kind}</type><channel_count>{n}</channel_count>'
+        f"<nominal_srate>{rate_hz if said is None else said}</nominal_srate><channel_format>double64</channel_format>"
+        f"<created_at>1</created_at>{desc}</info>"
+    )
+    out = _chunk(2, struct.pack("<I", number) + header.encode())
+    step = rate_hz // 2
+    for first in range(0, samples.shape[1], step):
+        packet = samples[:, first : first + step]
+        content = struct.pack("<IBI", number, 4, packet.shape[1])
+        for i, row in enumerate(packet.T):
+            at = 100 + (first + i) / rate_hz + (2.0 if gap_at is not None and first + i >= gap_at else 0.0)
+            content += b"\x08" + struct.pack("<d", at) + np.ascontiguousarray(row, dtype="<f8").tobytes()
+        out += _chunk(3, content)
+    end = f'<?xml version="1.0"?><info><sample_count>{samples.shape[1]}</sample_count></info>'
+    return out + (_chunk(6, struct.pack("<I", number) + end.encode()) if footer else b"")
+
+
+def xdf(*streams):
+    return b"XDF:" + _chunk(1, b'<?xml version="1.0"?><info><version>1.0</version></info>') + b"".join(streams)
+
+
+def write_xdf(path, names, samples_uv, rate_hz=RATE_HZ, **options):
+    """An XDF file of one stream of float64 microvolts."""
+    path = Path(path)
+    path.write_bytes(xdf(xdf_stream(1, names, samples_uv, rate_hz, **options)))
+    return path
+
+
+def write_pickle(path, names, samples_uv, rate_hz=RATE_HZ):
+    """A pickled dict, time first, as Python's users often have it."""
+    path = Path(path)
+    path.write_bytes(pickle.dumps({"data": samples_uv.T, "fs": rate_hz, "ch_names": list(names)}))
+    return path
+
+
 WRITERS = {
+    ".gdf": write_gdf,
+    ".xdf": write_xdf,
+    ".pkl": write_pickle,
+    ".pickle": write_pickle,
     ".edf": write_edf,
     ".bdf": write_edf,
     ".vhdr": write_brainvision,
@@ -141,3 +232,15 @@ def write_recording():
 def make_eeg():
     """Noise of about 15 µV, `(n_channels, n_times)` float64."""
     return eeg_uv
+
+
+@pytest.fixture(scope="session")
+def write_streams():
+    """Write an XDF file of several streams, each (names, samples, options)."""
+
+    def write(path, streams, rate_hz=RATE_HZ):
+        chunks = [xdf_stream(i, names, samples, rate_hz, **more) for i, (names, samples, more) in enumerate(streams, 1)]
+        Path(path).write_bytes(xdf(*chunks))
+        return Path(path)
+
+    return write

@@ -9,6 +9,7 @@ from emotune.errors import InputError
 from emotune.recordings import manifest as manifest_module
 from emotune.recordings.manifest import Manifest
 from emotune.recordings.reading import read_recording
+from emotune.recordings.targets import Rating
 
 NAMES = ("Fp1", "Cz", "O2")
 
@@ -45,10 +46,10 @@ def test_rows_become_recordings_in_their_order(folder):
     manifest = Manifest(write(folder, FOUR))
     assert manifest.name == f"manifest:{folder / 'recordings.csv'}"
     assert len(manifest) == 4
-    assert manifest.class_names == ("afraid", "calm")
+    assert manifest.emotions == ("afraid", "calm")
     recordings = list(manifest)
     assert [r.subject for r in recordings] == ["01", "01", "02", "02"]
-    assert [r.label for r in recordings] == [1, 0, 1, 0]
+    assert [r.emotion for r in recordings] == ["calm", "afraid", "calm", "afraid"]
     for recording, name in zip(recordings, "abcd", strict=True):
         assert recording.source == str(folder / f"{name}.edf")
         np.testing.assert_array_equal(recording.samples_uv, read_recording(folder / f"{name}.edf").samples_uv)
@@ -84,7 +85,7 @@ def test_without_trials_the_rows_of_a_person_and_session_are_numbered(folder):
 
 
 @pytest.mark.parametrize(
-    ("labels", "class_names", "indices"),
+    ("labels", "emotions", "indices"),
     [
         (("sad", "happy", "sad", "calm"), ("calm", "happy", "sad"), [2, 1, 2, 0]),
         (("10", "9", "-1", "9"), ("-1", "9", "10"), [2, 1, 0, 1]),
@@ -94,11 +95,11 @@ def test_without_trials_the_rows_of_a_person_and_session_are_numbered(folder):
         (("1.5", "1.25", "1.5", "3"), ("1.25", "1.5", "3"), [1, 0, 1, 2]),
     ],
 )
-def test_labels_are_ordered_by_number_or_alphabet(labels, class_names, indices, folder):
+def test_labels_are_ordered_by_number_or_alphabet(labels, emotions, indices, folder):
     rows = "".join(f"{file}.edf,1,{label}\n" for file, label in zip("abcd", labels, strict=True))
     manifest = Manifest(write(folder, "file,subject,label\n" + rows))
-    assert manifest.class_names == class_names
-    assert [r.label for r in manifest] == indices
+    assert manifest.emotions == emotions
+    assert [manifest.emotions.index(r.emotion) for r in manifest] == indices
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
@@ -130,10 +131,72 @@ def test_files_are_found_beside_the_table_in_folders_and_by_full_path(folder, tm
 def test_the_table_of_eegmat(shared_data):
     manifest = Manifest(shared_data / "eegmat" / "recordings.csv")
     assert len(manifest) == 32
-    assert manifest.class_names == ("arithmetic", "rest")
+    assert manifest.emotions == ("arithmetic", "rest")
     first = next(iter(manifest))
-    assert (first.subject, first.session, first.trial, first.label) == ("00", "1", "00-1", 1)
+    assert (first.subject, first.session, first.trial, first.emotion) == ("00", "1", "00-1", "rest")
     assert first.samples_uv.shape == (20, 31_000)
+
+
+def test_a_file_of_many_stretches_is_opened_once(folder, monkeypatch):
+    opened = []
+    original = manifest_module.open_recording
+    monkeypatch.setattr(manifest_module, "open_recording", lambda file: opened.append(file.name) or original(file))
+    text = "file,subject,label,start_s,stop_s\na.edf,1,x,0,1\na.edf,1,y,1,2\nb.edf,1,x,2,3\na.edf,1,x,2,3\n"
+    assert [r.duration_s for r in Manifest(write(folder, text))] == [1.0] * 4
+    assert opened == ["a.edf", "b.edf", "a.edf"]
+
+
+# --- ratings
+
+RATED = "file,subject,Valence,rating:How tense\na.edf,1,1.5,-3\nb.edf,1,,0\nc.edf,2,8,\nd.edf,2,5,2\n"
+
+
+def test_ratings_stand_instead_of_a_label(folder):
+    manifest = Manifest(write(folder, RATED))
+    assert manifest.emotions == ()
+    assert manifest.scales == {"valence": Rating(1.5, 8.0), "how tense": Rating(-3.0, 2.0)}
+    recordings = list(manifest)
+    assert [r.emotion for r in recordings] == [""] * 4
+    np.testing.assert_equal([r.ratings["valence"] for r in recordings], [1.5, np.nan, 8.0, 5.0])
+    np.testing.assert_equal([r.ratings["how tense"] for r in recordings], [-3.0, 0.0, np.nan, 2.0])
+
+
+def test_ratings_stand_beside_labels_of_which_some_may_be_blank(folder):
+    text = "file;subject;label;arousal\na.edf;1;01;1,5\nb.edf;1;2.0;4\nc.edf;2;;5\n"
+    manifest = Manifest(write(folder, text))
+    assert (manifest.emotions, manifest.scales) == (("1", "2"), {"arousal": Rating(1.5, 5.0)})
+    assert [r.emotion for r in manifest] == ["1", "2", ""]
+
+
+def test_without_ratings_there_are_no_scales(folder):
+    assert Manifest(write(folder, FOUR)).scales == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (RATED.replace("1.5", "high"), "Expected a number as `valence` in row 2 of"),
+        (RATED.replace("1.5", "inf"), "Received: 'inf'."),
+        (RATED.replace("-3", "n/a"), "as `rating:how tense` in row 2 of"),
+        (RATED.replace("rating:How tense", "rating:"), "Expected a name behind `rating:`"),
+        (RATED.replace("rating:How tense", "rating:valence"), "Received 'valence' twice"),
+        (RATED.replace("rating:How tense", "valence"), "Received 'valence' twice"),
+        (RATED.replace("How tense", "x").replace("1.5", "8").replace(",5,", ",8,"), "8 in all 3 rows that have one"),
+        ("file,subject,label,liking\na.edf,1,x,\nb.edf,1,y,\n", "Received: blank cells alone."),
+        (RATED.replace("subject", "who"), "Missing: subject."),
+        (
+            "file,subject,trial,valence\na.edf,1,t,1\nb.edf,1,t,2\n",
+            "one rating of valence for trial 't' of subject '1' in",
+        ),
+    ],
+)
+def test_ratings_that_cannot_be_used(text, said, folder):
+    assert said in message_of(write(folder, text))
+
+
+def test_the_fingerprint_changes_with_a_rating(folder):
+    texts = (RATED, RATED.replace("1.5", "2"), RATED.replace("8,", ","), RATED.replace("How", "So"))
+    assert len({Manifest(write(folder, text)).fingerprint() for text in texts}) == 4
 
 
 # --- the fingerprint
@@ -178,9 +241,9 @@ def test_nothing_is_decoded_for_length_names_and_fingerprint(folder, monkeypatch
     def refuse(*_, **__):
         raise AssertionError("decoded")
 
-    monkeypatch.setattr(manifest_module, "read_recording", refuse)
+    monkeypatch.setattr(manifest_module, "open_recording", refuse)
     manifest = Manifest(write(folder, FOUR))
-    assert (len(manifest), manifest.class_names) == (4, ("afraid", "calm"))
+    assert (len(manifest), manifest.emotions) == (4, ("afraid", "calm"))
     assert manifest.fingerprint()
 
 
@@ -296,7 +359,7 @@ def test_a_stretch_that_ends_before_it_starts(start_s, stop_s, folder):
 
 
 def test_files_that_do_not_exist_are_all_counted_before_any_is_read(folder, monkeypatch):
-    monkeypatch.setattr(manifest_module, "read_recording", None)
+    monkeypatch.setattr(manifest_module, "open_recording", None)
     (folder / "b.edf").unlink()
     (folder / "d.edf").unlink()
     message = message_of(write(folder, FOUR))

@@ -434,7 +434,7 @@ def test_warnings_of_mne_go_to_the_log(tmp_path, write_recording, make_eeg, capl
         read_recording(path)
     # MNE's own logger may say it too, as soon as anything in the process has asked it for call frames.
     ours = [record for record in caplog.records if record.name.startswith("emotune")]
-    assert [record.name for record in ours] == ["emotune.recordings.reading"]
+    assert [record.name for record in ours] == ["emotune.recordings.mne_file"]
     assert "plain.fif" in ours[0].getMessage()
 
 

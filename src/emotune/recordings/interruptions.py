@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-__all__ = ["breaks_within"]
+__all__ = ["breaks_within", "is_interruption"]
 
 # EEGLAB's `boundary`, MNE's `EDGE boundary` and `BAD boundary`, and a BrainVision recorder that was paused.
 # What such a marker calls its duration is what was cut out, not a stretch of the samples that are left.
 _POINT = re.compile(r"boundary|^edge|^new segment", re.IGNORECASE)
 # MNE's `BAD_ACQ_SKIP` and whatever a user marked, BrainVision's `Bad Interval`.
 _STRETCH = re.compile(r"^bad", re.IGNORECASE)
+
+
+def is_interruption(description: str) -> bool:
+    """Whether an annotation speaks of the recording itself, not of what was shown or done."""
+    return bool(_POINT.search(description) or _STRETCH.search(description))
 
 
 def breaks_within(

@@ -1,10 +1,13 @@
-"""A set of recordings that a CSV lists: for each file, or stretch of one, who it is and what the label is."""
+"""A set of recordings that a CSV lists: for each file, or stretch of one, who it is and what was felt."""
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 from emotune.errors import InputError
@@ -13,7 +16,7 @@ from emotune.findings import Finding
 from emotune.recordings.companions import companions
 from emotune.recordings.label_order import in_class_order, whole_number
 from emotune.recordings.manifest_rows import Row, read_rows
-from emotune.recordings.reading import check_recording_file, read_recording
+from emotune.recordings.reading import check_recording_file, open_recording
 from emotune.recordings.recording import Recording
 from emotune.recordings.targets import Rating
 
@@ -24,13 +27,14 @@ class Manifest:
     """The recordings that a CSV lists; satisfies `RecordingSet`.
 
     The columns are `file`, `subject`, `label` and optionally `session`, `trial`, `stimulus`, `start_s`,
-    `stop_s`. Files are relative to the folder of the CSV. Without trials, the rows of a (subject, session)
-    are numbered.
+    `stop_s`. Beside or instead of `label`, what people said stands in `valence`, `arousal`, `dominance`, `liking` or
+    any column written `rating:NAME`. Files are relative to the folder of the CSV. Without trials, the rows of a
+    (subject, session) are numbered.
 
     Attributes:
         name: `manifest:` and the path.
-        emotions: the labels, in numeric order if all are integers, else in alphabetical order.
-        scales: none: a manifest has labels.
+        emotions: the labels, in numeric order if all are integers, else in alphabetical order; none without a label.
+        scales: the ratings, each from the lowest to the highest that was given.
 
     Raises:
         InputError: on creation, if the table or a file that it names cannot be used. Nothing is decoded.
@@ -47,7 +51,7 @@ class Manifest:
         _refuse_missing_files(rows, self._path)
         _refuse_shared_samples(rows, self._path)
         self.emotions = _class_names(rows, self._path)
-        self.scales = {}
+        self.scales = _scales(rows, self._path)
         self._rows = rows
         self._contents: dict[Path, list[str]] = {}
 
@@ -60,28 +64,35 @@ class Manifest:
         return len(self._rows)
 
     def __iter__(self) -> Iterator[Recording]:
-        for row in self._rows:
-            try:
-                recording = read_recording(row.file, start_s=row.start_s, stop_s=row.stop_s)
-            except InputError as error:
-                raise type(error)(f"{self._path}, row {row.number}: {error}") from error
-            yield replace(
-                recording,
-                subject=row.subject,
-                emotion=row.label,
-                session=row.session,
-                trial=row.trial,
-                stimulus=row.stimulus,
-            )
+        # Neighbouring rows of one file open it once: some formats are read as a whole to be opened.
+        for _, rows in groupby(self._rows, key=lambda row: row.file):
+            with ExitStack() as held:
+                opened = None
+                for row in rows:
+                    try:
+                        opened = opened or held.enter_context(open_recording(row.file))
+                        recording = opened.stretch(row.start_s, row.stop_s)
+                    except InputError as error:
+                        raise type(error)(f"{self._path}, row {row.number}: {error}") from error
+                    yield replace(
+                        recording,
+                        subject=row.subject,
+                        emotion=row.label,
+                        ratings=row.ratings,
+                        session=row.session,
+                        trial=row.trial,
+                        stimulus=row.stimulus,
+                    )
 
     def fingerprint(self) -> str:
         """Of the rows and the bytes of every file that they name, wherever the whole folder lies."""
+        ratings = {name: [row.ratings[name] for row in self._rows] for name in self.scales}
         rows = [
             [row.subject, row.label, row.session, row.trial, row.stimulus, row.start_s, row.stop_s]
             + [*self._contents_of(row.file)]
             for row in self._rows
         ]
-        return fingerprint({"emotions": self.emotions, "rows": rows})
+        return fingerprint({"emotions": self.emotions, "rows": rows, **({"ratings": ratings} if ratings else {})})
 
     def _contents_of(self, file: Path) -> list[str]:
         # One file often holds many stretches: its bytes are read once.
@@ -115,6 +126,14 @@ def _resolve_trials(rows: list[Row], path: Path) -> list[Row]:
                 f"{other.label!r} in row {other.number} and {row.label!r} in row {row.number}. "
                 "Give each trial of a person and session a name of its own, or drop the column."
             )
+        for name, value in row.ratings.items():
+            said = other.ratings[name]
+            if value != said and not (math.isnan(value) and math.isnan(said)):
+                raise InputError(
+                    f"Expected one rating of {name} for trial {row.trial!r} of subject {row.subject!r} in {path}. "
+                    f"Received: {said:g} in row {other.number} and {value:g} in row {row.number}. "
+                    "Give each trial of a person and session a name of its own, or drop the column."
+                )
     return rows
 
 
@@ -182,7 +201,9 @@ def _grouped(rows: Iterable[Row], key: Callable[[Row], str]) -> Iterable[list[Ro
 
 
 def _class_names(rows: list[Row], path: Path) -> tuple[str, ...]:
-    names = in_class_order(row.label for row in rows)
+    names = in_class_order(row.label for row in rows if row.label)
+    if not names:  # each row has ratings instead
+        return ()
     if len(names) < 2:
         raise InputError(
             f"Expected at least 2 labels in {path}. Received one: {names[0]!r} in all {len(rows)} rows. "
@@ -201,7 +222,22 @@ def _class_names(rows: list[Row], path: Path) -> tuple[str, ...]:
 
 def _whole_labels(rows: list[Row]) -> list[Row]:
     """Where all labels are whole numbers, `01`, `1` and a spreadsheet's `1.0` are one label."""
-    numbers = [whole_number(row.label) for row in rows]
-    if None in numbers:
+    numbers = {row.label: whole_number(row.label) for row in rows if row.label}
+    if None in numbers.values():
         return rows
-    return [replace(row, label=str(number)) for row, number in zip(rows, numbers, strict=True)]
+    return [replace(row, label=str(numbers[row.label])) if row.label else row for row in rows]
+
+
+def _scales(rows: list[Row], path: Path) -> dict[str, Rating]:
+    """What was asked, from the lowest to the highest answer: a CSV does not say how long a scale was."""
+    scales = {}
+    for name in rows[0].ratings:
+        values = [row.ratings[name] for row in rows if not math.isnan(row.ratings[name])]
+        if not values or min(values) == max(values):
+            received = f"{values[0]:g} in all {len(values)} rows that have one" if values else "blank cells alone"
+            raise InputError(
+                f"Expected ratings of {name} in {path} that differ. Received: {received}. Drop the column, or add "
+                "recordings with other answers."
+            )
+        scales[name] = Rating(min(values), max(values))
+    return scales

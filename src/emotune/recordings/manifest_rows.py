@@ -6,7 +6,8 @@ import csv
 import io
 import math
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from emotune.errors import InputError
@@ -18,6 +19,9 @@ _LONGEST_HEADER = 2**20
 
 _REQUIRED = ("file", "subject", "label")
 _OPTIONAL = ("session", "trial", "stimulus", "start_s", "stop_s")
+# What people are usually asked; any other question is written with the prefix.
+_RATINGS = ("valence", "arousal", "dominance", "liking")
+_RATING_PREFIX = "rating:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +33,13 @@ class Row:
         file: where the file should be.
         written: the file as the table names it.
         subject: who was recorded, as text: `01` stays `01`.
-        label: the label as text.
+        label: the label as text; blank where the row has ratings alone.
         session: blank where there is no such column; so are `trial` and `stimulus`.
         trial: the stretch's name within (subject, session).
         stimulus: what was shown.
         start_s: where the stretch starts; None for the start of the file.
         stop_s: where it ends; None for the end of the file.
+        ratings: what the person said, NaN for a blank cell; the same names in every row.
     """
 
     number: int
@@ -47,6 +52,7 @@ class Row:
     stimulus: str
     start_s: float | None
     stop_s: float | None
+    ratings: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def stretch(self) -> tuple[float, float]:
@@ -120,15 +126,30 @@ def _text_of(path: Path) -> str:
     raise InputError(f"Expected a CSV at {path}, but it is not text. Save the table as CSV (UTF-8).")
 
 
+def _rating_columns(columns: list[str]) -> dict[str, str]:
+    """The columns that are ratings, and what each is called."""
+    return {
+        name: name.removeprefix(_RATING_PREFIX).strip()
+        for name in columns
+        if name in _RATINGS or name.startswith(_RATING_PREFIX)
+    }
+
+
 def _refuse_columns(columns: list[str], path: Path) -> None:
     received = ", ".join(columns)
-    missing = [name for name in _REQUIRED if name not in columns]
+    ratings = _rating_columns(columns)
+    missing = [name for name in _REQUIRED if name not in columns and not (name == "label" and ratings)]
     if missing:
         raise InputError(
-            f"Expected the columns {', '.join(_REQUIRED)} in {path} (and optionally {', '.join(_OPTIONAL)}). "
+            f"Expected the columns {', '.join(_REQUIRED)} in {path} (and optionally {', '.join(_OPTIONAL)}; beside or "
+            f"instead of label: {', '.join(_RATINGS)}, {_RATING_PREFIX}NAME). "
             f"Missing: {', '.join(missing)}. Received: {received}. Name them in the first line."
         )
-    double = [name for name in (*_REQUIRED, *_OPTIONAL) if columns.count(name) > 1]
+    if "" in ratings.values():
+        raise InputError(f"Expected a name behind `{_RATING_PREFIX}` in {path}. Received: {received}. Add it.")
+    called = list(ratings.values())
+    double = [name for name in (*_REQUIRED, *_OPTIONAL, *ratings) if columns.count(name) > 1]
+    double += [name for name in called if called.count(name) > 1]
     if double:
         raise InputError(f"Expected each column once in {path}. Received {double[0]!r} twice: {received}. Drop one.")
 
@@ -140,8 +161,11 @@ def _row(number: int, columns: list[str], cells: list[str], path: Path) -> Row:
             f"Received: {len(cells)}. Put a cell that holds the separator in quotation marks."
         )
     values = dict(zip(columns, cells, strict=False))
+    ratings = {
+        called: _answer(values.get(name, ""), name, number, path) for name, called in _rating_columns(columns).items()
+    }
     for name in _REQUIRED:
-        if not values.get(name):
+        if not values.get(name) and not (name == "label" and ratings):
             raise InputError(f"Expected a {name} in row {number} of {path}. Received: a blank cell. Fill it in.")
     start_s, stop_s = (_seconds(values.get(name, ""), name, number, path) for name in ("start_s", "stop_s"))
     if stop_s is not None and stop_s <= (start_s or 0.0):
@@ -155,12 +179,13 @@ def _row(number: int, columns: list[str], cells: list[str], path: Path) -> Row:
         _resolve(values["file"], path.parent),
         values["file"],
         values["subject"],
-        values["label"],
+        values.get("label", ""),
         values.get("session", ""),
         values.get("trial", ""),
         values.get("stimulus", ""),
         start_s,
         stop_s,
+        ratings,
     )
 
 
@@ -169,6 +194,21 @@ def _resolve(written: str, folder: Path) -> Path:
     if not file.exists() and os.sep == "/" and "\\" in written:
         return folder / written.replace("\\", "/")  # a table that was written on Windows
     return file
+
+
+def _answer(text: str, name: str, number: int, path: Path) -> float:
+    if not text:
+        return math.nan
+    try:
+        value = float(text.replace(",", "."))
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError(
+            f"Expected a number as `{name}` in row {number} of {path}. Received: {text!r}. "
+            "Give the rating as a number, or leave the cell blank where there is none."
+        )
+    return value
 
 
 def _seconds(text: str, name: str, number: int, path: Path) -> float | None:

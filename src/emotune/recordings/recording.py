@@ -125,11 +125,13 @@ def centred_uv(samples: NDArray[Any], microvolts: NDArray[np.float64] | None = N
     # Channel by channel: an hour of 64 channels need not lie in memory three times.
     for row, values in enumerate(samples):
         channel = np.asarray(values, dtype=np.float64)
-        if microvolts is not None:
-            channel = channel * microvolts[row]
-        finite = channel[np.isfinite(channel)]
-        # A large offset would cost the precision of float32.
-        centred[row] = channel - (finite.mean() if finite.size else 0.0)
+        # What float32 cannot hold becomes infinite, which the quality check says.
+        with np.errstate(over="ignore", invalid="ignore"):
+            if microvolts is not None:
+                channel = channel * microvolts[row]
+            finite = channel[np.isfinite(channel)]
+            # A large offset would cost the precision of float32.
+            centred[row] = channel - (finite.mean() if finite.size else 0.0)
     return centred
 
 
