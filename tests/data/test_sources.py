@@ -12,7 +12,7 @@ import pytest
 
 from emotune.data import sources
 from emotune.data.dataset import GROUPS
-from emotune.data.sources import KINDS, dataset_of_recordings, load_dataset
+from emotune.data.sources import KINDS, Vectors, dataset_of_recordings, load_dataset, open_source
 from emotune.errors import InputError
 from emotune.features.settings import FeatureSettings
 from emotune.features.store import stored_features
@@ -20,6 +20,8 @@ from emotune.features.vector import compute_vectors
 from emotune.recordings.channels import CHANNELS
 from emotune.recordings.manifest import Manifest
 from emotune.recordings.recording import Recording
+from emotune.recordings.sets import SETS
+from writers import WRITERS, seed_features
 
 SETTINGS = FeatureSettings(window_s=1.0)
 
@@ -264,7 +266,8 @@ def test_an_unknown_kind_lists_the_kinds(spec):
     ("spec", "message"),
     [
         ("people.csv", "Expected a table at people.csv, but there is no such file."),
-        ("a/S01.EDF", "manifest:PATH.csv (recordings that a CSV lists: file, subject, label)"),
+        ("a/S01.EDF", "Expected a recording at a/S01.EDF, but there is no such file."),
+        ("rows.pq", "Expected a table at rows.pq, but there is no such file."),
     ],
 )
 def test_a_path_without_its_kind_is_told_what_it_was_taken_for(spec, message):
@@ -277,7 +280,40 @@ def test_a_csv_that_lists_recordings_is_a_manifest_without_saying_so(tmp_path):
     assert "S01.edf" in message_of(str(path))
 
 
-@pytest.mark.parametrize("spec", ["manifest:", "npz:", "manifest: "])
+def test_a_recording_alone_is_told_to_be_listed(shared_data):
+    path = shared_data / "formats" / "eeglab" / "eeglab_data.set"
+    message = message_of(str(path))
+    assert f"Received: {path}, which says nothing of what was felt." in message
+    assert "write manifest:PATH.csv" in message
+
+
+@pytest.mark.parametrize("kind", seed_features.WRITERS)
+def test_the_features_of_a_set_go_by_its_kind_or_by_their_folder(kind, tmp_path):
+    written = seed_features.WRITERS[kind](tmp_path / kind)
+    for spec in (written.spec, f"{kind}:{written.folder}", str(written.folder), f"{written.folder}/"):
+        source = open_source(spec)
+        assert isinstance(source, Vectors)
+    named, recognised = load_dataset(written.spec, SETTINGS), load_dataset(str(written.folder), SETTINGS)
+    assert named.fingerprint == recognised.fingerprint
+    assert load_dataset(written.spec, SETTINGS, target="emotion").fingerprint == named.fingerprint
+    assert "Received: valence" in message_of(written.spec, target="valence")
+
+
+def test_recordings_go_before_the_features_beside_them(tmp_path):
+    recordings = WRITERS["seed-v"].write(tmp_path / "SEED-V", n_people=1, seconds=1.0)
+    seed_features.WRITERS["seed-v"](tmp_path / "SEED-V", n_people=1)
+    assert not isinstance(open_source(f"seed-v:{recordings.folder}"), Vectors)
+
+
+def test_a_folder_of_nothing_known_says_what_it_was_compared_with(tmp_path):
+    (tmp_path / "notes.txt").write_text("x", encoding="utf-8")
+    message = message_of(str(tmp_path))
+    for kind in (*SETS, "bids"):
+        assert f"{kind} (" in message
+    assert "dataset_description.json" in message
+
+
+@pytest.mark.parametrize("spec", ["manifest:", "npz:", "manifest: ", "bids:", "csv:", "deap:", "file:"])
 def test_a_kind_without_its_path(spec):
     assert "Expected a path behind the colon" in message_of(spec)
 

@@ -1,6 +1,7 @@
 """The one table of what can be written: a line a kind."""
 
 from writers import (
+    bids,
     dasps,
     dasps_raw,
     deap,
@@ -17,7 +18,7 @@ from writers import (
 
 __all__ = ["WRITERS"]
 
-# By the kind as `--data` takes it, and a word more where it comes in several forms; `features` are no recordings.
+# By the kind as `--data` takes it, and a word more where it comes in several forms.
 WRITERS = {
     "deap": deap,
     "deap matlab": deap_matlab,
@@ -31,4 +32,5 @@ WRITERS = {
     "dasps raw": dasps_raw,
     "eegmat": eegmat,
     "mahnob": mahnob,
+    "bids": bids,
 }

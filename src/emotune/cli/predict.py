@@ -64,12 +64,11 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         InputError: if the data or the Bundle cannot be used.
     """
-    from emotune.data.sources import is_kind
+    from emotune.data.sources import is_set
     from emotune.prediction.bundle import Bundle
 
     bundle = Bundle.load(args.bundle)
-    is_set = is_kind(args.data) or Path(args.data).expanduser().is_dir()
-    (_predict_set if is_set else _predict_recording)(args, bundle)
+    (_predict_set if is_set(args.data) else _predict_recording)(args, bundle)
     if args.verbose:
         print(f"note: the model in {bundle.folder} was saved at {bundle.created}.", file=sys.stderr)
     return 0

@@ -15,13 +15,16 @@ from emotune.data.table_files import PARQUET_SUFFIXES, TEXT_SUFFIXES
 from emotune.data.tables import read_npz
 from emotune.errors import InputError
 from emotune.features.settings import FeatureSettings
+from emotune.recordings.bids import BidsSet
 from emotune.recordings.manifest import Manifest
 from emotune.recordings.manifest_rows import is_manifest
+from emotune.recordings.reading import FORMATS
 from emotune.recordings.recording import RecordingSet
 from emotune.recordings.sets import SETS
+from emotune.recordings.single import RecordingFile
 from emotune.recordings.targets import EMOTION, TargetChoice, parse_targets
 
-__all__ = ["FETCHED", "KINDS", "Kind", "Vectors", "dataset_of_recordings", "is_kind", "load_dataset", "open_source"]
+__all__ = ["FETCHED", "KINDS", "Kind", "Vectors", "dataset_of_recordings", "is_set", "load_dataset", "open_source"]
 
 
 FETCHED = "eegmat"
@@ -56,10 +59,14 @@ class Kind:
     open: Callable[[str], RecordingSet | Vectors]
 
 
-def is_kind(spec: str) -> bool:
-    """Whether `spec` begins with a name of `KINDS`, rather than being a path."""
-    head, colon, _ = spec.strip().partition(":")
-    return head in KINDS and (bool(colon) or not Path(spec).exists())
+def is_set(spec: str) -> bool:
+    """Whether `spec` means more than one recording, or may; False for a path of a file that can be read as one."""
+    head, _, _ = spec.strip().partition(":")
+    return head != "file" and (head in KINDS or Path(spec).expanduser().is_dir() or _is_table(spec))
+
+
+def _is_table(spec: str) -> bool:
+    return Path(spec).suffix.lower() in (".npz", *PARQUET_SUFFIXES, *TEXT_SUFFIXES)
 
 
 def open_source(spec: str) -> RecordingSet | Vectors:
@@ -127,6 +134,14 @@ def _open_manifest(argument: str) -> RecordingSet:
     return Manifest(_path(argument, "manifest:PATH.csv"))
 
 
+def _open_bids(argument: str) -> RecordingSet:
+    return BidsSet(_path(argument, "bids:FOLDER"))
+
+
+def _open_file(argument: str) -> RecordingSet:
+    return RecordingFile(_path(argument, "file:PATH"))
+
+
 def _set_opener(kind: str) -> Callable[[str], RecordingSet | Vectors]:
     def open_set(argument: str) -> RecordingSet | Vectors:
         folder = _path(argument, f"{kind}:FOLDER")
@@ -176,6 +191,8 @@ def _path(argument: str, written: str) -> Path:
 KINDS: Mapping[str, Kind] = {
     "simulated": Kind("simulated", "simulated EEG of 12 people and 5 emotions, built in", _open_simulated),
     "manifest": Kind("manifest:PATH.csv", "recordings that a CSV lists: file, subject, label", _open_manifest),
+    "bids": Kind("bids:FOLDER", "recordings of your own in the Brain Imaging Data Structure", _open_bids),
+    "file": Kind("PATH.edf", "one recording, to inspect or predict; also .bdf, .vhdr, .set, .fif ...", _open_file),
     "npz": Kind("PATH.npz", "feature vectors in an NPZ file: X, y, subject (also npz:PATH)", _open_npz),
     "csv": Kind("PATH.csv", "feature vectors in columns beside label and subject (also csv:PATH)", _open_columns),
     "parquet": Kind("PATH.parquet", "the same as Parquet (also parquet:PATH)", _open_columns),
@@ -200,6 +217,8 @@ def _parse(spec: str) -> tuple[str, str]:
         return "parquet", path
     if suffix in TEXT_SUFFIXES:
         return ("manifest" if is_manifest(Path(path).expanduser()) else "csv"), path
+    if suffix in FORMATS:
+        return "file", path
     folder = Path(path).expanduser()
     if path and folder.is_dir():
         return _recognised(folder), path
@@ -208,8 +227,9 @@ def _parse(spec: str) -> tuple[str, str]:
 
 
 def _recognised(folder: Path) -> str:
-    """The one published set that a folder holds."""
-    reasons = {kind: reader.why_not(folder) for kind, reader in SETS.items()}
+    """The one kind of data that a folder holds."""
+    folders = {kind: reader.about.folder for kind, reader in SETS.items()} | {"bids": "dataset_description.json, sub-*"}
+    reasons = {kind: reader.why_not(folder) for kind, reader in SETS.items()} | {"bids": BidsSet.why_not(folder)}
     for kind, features in FEATURE_FOLDERS.items():
         if reasons[kind] and not features.why_not(folder):
             reasons[kind] = ""
@@ -221,7 +241,7 @@ def _recognised(folder: Path) -> str:
             f"Expected a folder of one data set. Received: {folder}, which fits {' and '.join(fitting)}. "
             f"Say which, as in {fitting[0]}:{folder}."
         )
-    looked = "; ".join(f"{kind} ({reader.about.folder}): {reasons[kind]}" for kind, reader in SETS.items())
+    looked = "; ".join(f"{kind} ({folders[kind]}): {reason}" for kind, reason in reasons.items())
     raise InputError(
         f"Expected a data set in {folder}. Looked for {looked}. Point at the folder that holds its files, or list "
         "recordings in a CSV and write manifest:PATH.csv."

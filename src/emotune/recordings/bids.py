@@ -60,6 +60,7 @@ class BidsSet:
         name: `bids:` and the folder.
         emotions: the classes, in numeric order if all are integers, else in alphabetical order.
         scales: the ratings.
+        files: the recordings that are read, in the order of reading.
 
     Raises:
         InputError: on creation, if the folder is none, or a table or a file of it cannot be used. Nothing is decoded.
@@ -69,6 +70,7 @@ class BidsSet:
     name: str
     emotions: tuple[str, ...]
     scales: Mapping[str, Rating]
+    files: tuple[Path, ...]
 
     def __init__(self, folder: Path | str) -> None:
         self._folder = Path(folder)
@@ -80,6 +82,7 @@ class BidsSet:
                 "holds dataset_description.json."
             )
         self._files = _files_in(self._folder)
+        self.files = tuple(file.path for file in self._files)
         self._refuse_lost_recordings()
         with_events = [(file, file.events) for file in self._files if file.events is not None]
         found = trials_of([table for _, table in with_events])
