@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from emotune.cli.console import main
+from emotune.data.feature_folders import FEATURE_FOLDERS
 from emotune.data.sources import KINDS
 from emotune.recordings.sets import SETS
 from writers import deap
@@ -118,3 +119,5 @@ def test_every_kind_and_every_set_is_listed(capsys):
     for reader in SETS.values():
         for said in (reader.about.folder, reader.about.access, reader.about.licence):
             assert said in out
+    for features in FEATURE_FOLDERS.values():
+        assert features.folder in out

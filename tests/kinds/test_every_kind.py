@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from emotune.prediction.bundle import Bundle
+from emotune.recordings.channels import CHANNELS, EPOC_CHANNELS
 from project_copy import copy_project, run_python
 from writers import WRITERS, seed_features
 
@@ -106,3 +107,21 @@ def test_a_search_over_people_ends_with_a_bundle(name, project, tmp_path):
     assert len(bundle.class_names) >= 2
     assert evaluation["configured"]["class_names"] == list(bundle.class_names)
     assert 0.0 <= evaluation["configured"]["balanced_accuracy"] <= 1.0
+
+
+def test_a_model_of_one_set_predicts_on_another_with_another_cap(project, tmp_path):
+    """Trained on DEAP's 32 electrodes and 1 to 9, used on DREAMER's 14 and 1 to 5."""
+    trained_on = WRITERS["deap"].write(tmp_path / "deap", n_people=N_PEOPLE, seconds=SECONDS).spec
+    dreamer = WRITERS["dreamer"].write(tmp_path / "dreamer", seconds=4.0)
+    models = tmp_path / "models"
+    run(project, models, "src/train_emotion_model.py", "--data", trained_on, "--target", "valence")
+    done = run_python(project, "-m", "emotune", "predict", dreamer.spec, "--bundle", str(models / "bundle"))
+    assert done.returncode == 0, done.stderr
+    missing = [name for name in CHANNELS if name not in EPOC_CHANNELS]
+    assert f"Interpolated, as the cap does not have them: {', '.join(missing)}." in done.stdout
+    assert "18 of the 32 channels were not recorded and are interpolated" in done.stderr
+    n = len(dreamer.recordings)
+    assert f"Balanced accuracy over the {n} recordings of which valence > 3 is known: 0." in done.stdout
+    known = [("low valence", "high valence")[truth.ratings["valence"] > 3] for truth in dreamer.recordings]
+    printed = [line for line in done.stdout.splitlines() if line.startswith("p")]
+    assert [" ".join(line.split()[2:4]) for line in printed] == known

@@ -16,6 +16,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """List the kinds of data, and of each published set what its folder looks like and where to ask for it."""
+    from emotune.data.feature_folders import FEATURE_FOLDERS
     from emotune.data.sources import KINDS
     from emotune.recordings.sets import SETS
     from emotune.report.tables import print_table
@@ -29,6 +30,7 @@ def run(arguments: Namespace) -> int:
         print(f"\n{about.title} (--data {about.kind}:FOLDER)")
         rows = [
             ("folder", about.folder),
+            ("features", FEATURE_FOLDERS[about.kind].folder if about.kind in FEATURE_FOLDERS else ""),
             ("people", str(about.n_people)),
             ("emotions", f"{len(about.emotions)} classes: {', '.join(about.emotions)}" if about.emotions else ""),
             ("ratings", ", ".join(ratings)),
