@@ -450,3 +450,35 @@ def test_a_trial_has_one_label(folder):
 def test_trials_are_named_in_every_row_or_in_none(folder):
     text = "file,subject,label,trial\na.edf,1,x,1\nb.edf,2,y,\n"
     assert "Expected a trial in row 3" in message_of(write(folder, text))
+
+
+# --- the rest before a trial
+
+
+def test_a_rest_comes_with_its_row(folder):
+    text = "file,subject,label,start_s,stop_s,baseline_start_s,baseline_stop_s\na.edf,1,x,1,2,0,1\nb.edf,1,y,,,,\n"
+    first, second = Manifest(write(folder, text))
+    rest = next(iter(Manifest(write(folder, "file,subject,label,stop_s\na.edf,1,x,1\nb.edf,1,y,\n"))))
+    np.testing.assert_array_equal(first.baseline_uv, rest.samples_uv)
+    assert second.baseline_uv is None
+
+
+@pytest.mark.parametrize(("start_s", "stop_s"), [("0", ""), ("", "1"), ("1", "1"), ("1", "0.5"), ("0", "0")])
+def test_half_a_rest_is_none(folder, start_s, stop_s):
+    text = f"file,subject,label,baseline_start_s,baseline_stop_s\na.edf,1,x,{start_s},{stop_s}\nb.edf,1,y,,\n"
+    message = message_of(write(folder, text))
+    assert "Expected `baseline_start_s` before `baseline_stop_s` in row 2 of" in message
+
+
+def test_a_rest_beyond_the_file_names_the_row(folder):
+    text = "file,subject,label,baseline_start_s,baseline_stop_s\na.edf,1,x,900,901\nb.edf,1,y,,\n"
+    manifest = Manifest(write(folder, text))
+    with pytest.raises(InputError, match=r"row 2: Expected a stretch within .*start_s=900, stop_s=901"):
+        list(manifest)
+
+
+def test_the_fingerprint_changes_with_a_rest(folder):
+    head = "file,subject,label,baseline_start_s,baseline_stop_s\n"
+    rests = (",", "0,1", "0,0.5")
+    prints = {Manifest(write(folder, f"{head}a.edf,1,x,{rest}\nb.edf,1,y,,\n")).fingerprint() for rest in rests}
+    assert len(prints) == 3

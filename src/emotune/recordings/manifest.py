@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from emotune.errors import InputError
 from emotune.files import fingerprint, fingerprint_of_file
@@ -26,10 +27,11 @@ __all__ = ["Manifest"]
 class Manifest:
     """The recordings that a CSV lists; satisfies `RecordingSet`.
 
-    The columns are `file`, `subject`, `label` and optionally `session`, `trial`, `stimulus`, `start_s`,
-    `stop_s`. Beside or instead of `label`, what people said stands in `valence`, `arousal`, `dominance`, `liking` or
-    any column written `rating:NAME`. Files are relative to the folder of the CSV. Without trials, the rows of a
-    (subject, session) are numbered.
+    The columns are `file`, `subject`, `label` and optionally `session`, `trial`, `stimulus`, `start_s`, `stop_s`, and
+    `baseline_start_s`, `baseline_stop_s` for the rest that belongs to a row. Beside or instead of `label`, what people
+    said stands in `valence`, `arousal`, `dominance`, `liking` or `rating:NAME`, each on the scale from its lowest to
+    its highest answer, a blank cell for no answer. Files are relative to the folder of the CSV. Without trials, the
+    rows of a (subject, session) are numbered.
 
     Attributes:
         name: `manifest:` and the path.
@@ -72,6 +74,7 @@ class Manifest:
                     try:
                         opened = opened or held.enter_context(open_recording(row.file))
                         recording = opened.stretch(row.start_s, row.stop_s)
+                        rest = None if row.baseline_s is None else opened.stretch(*row.baseline_s).samples_uv
                     except InputError as error:
                         raise type(error)(f"{self._path}, row {row.number}: {error}") from error
                     yield replace(
@@ -82,6 +85,7 @@ class Manifest:
                         session=row.session,
                         trial=row.trial,
                         stimulus=row.stimulus,
+                        baseline_uv=rest,
                     )
 
     def fingerprint(self) -> str:
@@ -92,7 +96,10 @@ class Manifest:
             + [*self._contents_of(row.file)]
             for row in self._rows
         ]
-        return fingerprint({"emotions": self.emotions, "rows": rows, **({"ratings": ratings} if ratings else {})})
+        content: dict[str, Any] = {"emotions": self.emotions, "rows": rows, **({"ratings": ratings} if ratings else {})}
+        if any(row.baseline_s for row in self._rows):
+            content["baselines"] = [row.baseline_s for row in self._rows]
+        return fingerprint(content)
 
     def _contents_of(self, file: Path) -> list[str]:
         # One file often holds many stretches: its bytes are read once.

@@ -18,7 +18,8 @@ __all__ = ["Row", "is_manifest", "read_rows"]
 _LONGEST_HEADER = 2**20
 
 _REQUIRED = ("file", "subject", "label")
-_OPTIONAL = ("session", "trial", "stimulus", "start_s", "stop_s")
+_BASELINE = ("baseline_start_s", "baseline_stop_s")
+_OPTIONAL = ("session", "trial", "stimulus", "start_s", "stop_s", *_BASELINE)
 # What people are usually asked; any other question is written with the prefix.
 _RATINGS = ("valence", "arousal", "dominance", "liking")
 _RATING_PREFIX = "rating:"
@@ -39,6 +40,7 @@ class Row:
         stimulus: what was shown.
         start_s: where the stretch starts; None for the start of the file.
         stop_s: where it ends; None for the end of the file.
+        baseline_s: start and end of the rest that belongs to it, in the same file; None for none.
         ratings: what the person said, NaN for a blank cell; the same names in every row.
     """
 
@@ -53,6 +55,7 @@ class Row:
     start_s: float | None
     stop_s: float | None
     ratings: Mapping[str, float] = field(default_factory=dict)
+    baseline_s: tuple[float, float] | None = None
 
     @property
     def stretch(self) -> tuple[float, float]:
@@ -167,7 +170,17 @@ def _row(number: int, columns: list[str], cells: list[str], path: Path) -> Row:
     for name in _REQUIRED:
         if not values.get(name) and not (name == "label" and ratings):
             raise InputError(f"Expected a {name} in row {number} of {path}. Received: a blank cell. Fill it in.")
-    start_s, stop_s = (_seconds(values.get(name, ""), name, number, path) for name in ("start_s", "stop_s"))
+    start_s, stop_s, rest_start_s, rest_stop_s = (
+        _seconds(values.get(name, ""), name, number, path) for name in ("start_s", "stop_s", *_BASELINE)
+    )
+    baseline_s = None if rest_start_s is None or rest_stop_s is None else (rest_start_s, rest_stop_s)
+    is_half = (rest_start_s is None) != (rest_stop_s is None)
+    if is_half or (baseline_s is not None and baseline_s[1] <= baseline_s[0]):
+        raise InputError(
+            f"Expected {' before '.join(f'`{name}`' for name in _BASELINE)} in row {number} of {path}, or neither. "
+            f"Received: {values.get(_BASELINE[0]) or 'none'} and {values.get(_BASELINE[1]) or 'none'}. "
+            "Give both in seconds from the file's first sample."
+        )
     if stop_s is not None and stop_s <= (start_s or 0.0):
         raise InputError(
             f"Expected `stop_s` after `start_s` in row {number} of {path}. "
@@ -186,6 +199,7 @@ def _row(number: int, columns: list[str], cells: list[str], path: Path) -> Row:
         start_s,
         stop_s,
         ratings,
+        baseline_s,
     )
 
 
