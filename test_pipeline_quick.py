@@ -33,7 +33,7 @@ def write_recordings(folder: Path) -> Path:
         info = mne.create_info(list(recording.channel_names), recording.sampling_rate_hz, "eeg")
         raw = mne.io.RawArray(recording.samples_uv * 1e-6, info, verbose="error")
         raw.save(folder / name, verbose="error")
-        label = people.class_names[recording.label]
+        label = recording.emotion
         lines.append(f"{name},{recording.subject},{label},{recording.trial},{recording.stimulus}")
     manifest = folder / "recordings.csv"
     manifest.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -7,7 +7,7 @@ leaves your comments alone. A flag on the command line goes before a constant.
 # Data
 DATA = "simulated"  # works without any file; else "manifest:PATH.csv" (recordings), "FILE.npz" (vectors), "deap:FOLDER"
 TARGET = ""  # of a set with ratings such as DEAP: "valence", "arousal >= 5"; empty takes the set's first
-EMOTION_LABELS = {  # the names where your data has only these numbers; the simulated people feel these five
+EMOTION_LABELS = {  # the names where the labels of your data are just these numbers; the simulated people feel these five
     0: "neutral",
     1: "happy",
     2: "sad",

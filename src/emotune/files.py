@@ -7,7 +7,9 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +100,19 @@ def fingerprint(content: Any) -> str:
 
 
 def fingerprint_of_file(path: Path | str) -> str:
-    """A short, stable name (16 hex digits) of a file's content."""
+    """A short, stable name (16 hex digits) of a file's content; computed once a process, unless the file changes."""
+    known = Path(path).stat()
+    # What was written just now may be written again within the same tick of the file system's clock.
+    if time.time_ns() - known.st_mtime_ns < _SETTLED_NS:
+        return _fingerprint_of_version.__wrapped__(str(path), known.st_size, known.st_mtime_ns)
+    return _fingerprint_of_version(str(path), known.st_size, known.st_mtime_ns)
+
+
+_SETTLED_NS = 2_000_000_000
+
+
+# Gigabytes are asked for more than once: for the store, for the vectors, for the study.
+@lru_cache(maxsize=4096)
+def _fingerprint_of_version(path: str, size: int, modified_ns: int) -> str:
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]

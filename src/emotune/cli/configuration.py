@@ -103,9 +103,9 @@ class Configuration:
         return self.sources.get(name, "default")
 
     def class_names(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Class names as `EMOTION_LABELS` words them, where the data has only the labels' numbers."""
+        """Class names as `EMOTION_LABELS` words them, where the data has these numbers, all of them, and no names."""
         labels = {str(number): label for number, label in self.emotion_labels.items()}
-        return tuple(labels[name] for name in names) if set(names) <= set(labels) else names
+        return tuple(labels[name] for name in names) if set(names) == set(labels) else names
 
     def overridden(self, given: Mapping[str, object], *, source: str = "command line") -> Configuration:
         """The same settings with other values; None stands for not given.

@@ -117,7 +117,7 @@ def _every(source: RecordingSet, asked: TargetChoice) -> tuple[TargetChoice, ...
 
 def _rows_of_recordings(found: Inspection, settings: FeatureSettings) -> list[tuple[str, str]]:
     shortest, longest = found.seconds.min(), found.seconds.max()
-    lengths = f"{shortest:.1f} s" if shortest == longest else f"{shortest:.1f} to {longest:.1f} s"
+    lengths = f"{shortest:.1f} s" if longest - shortest < 0.1 else f"{shortest:.1f} to {longest:.1f} s"
     rest = found.baseline_s[found.baseline_s > 0]
     n_present = found.n_layout - len(found.interpolated)
     missing = ", ".join(f"{name} ({n})" if n < len(found) else name for name, n in found.interpolated.items())

@@ -79,10 +79,11 @@ def _predict_recording(args: argparse.Namespace, bundle: Bundle) -> None:
     from emotune.prediction.predictor import predict_recording
     from emotune.recordings.reading import read_recording
 
-    path = Path(args.data).expanduser()
+    path = Path(args.data.strip().removeprefix("file:")).expanduser()
     recording = read_recording(path, start_s=args.start_s, stop_s=args.stop_s)
     if args.baseline is not None:
         start_s, stop_s = args.baseline
+        _refuse_baseline(bundle, recording.duration_s, start_s, stop_s, args.start_s or 0.0)
         rest = read_recording(path, start_s=start_s, stop_s=stop_s)
         recording = replace(recording, baseline_uv=rest.samples_uv)
     import_quietly("keras")
@@ -92,6 +93,19 @@ def _predict_recording(args: argparse.Namespace, bundle: Bundle) -> None:
         return
     _print_windows(prediction, is_quiet=args.quiet)
     _print_findings(prediction.findings, is_quiet=args.quiet)
+
+
+def _refuse_baseline(bundle: Bundle, duration_s: float, start_s: float, stop_s: float, predicted_s: float) -> None:
+    if bundle.features is not None and bundle.features.baseline != "subtract":
+        raise InputError(
+            f"Expected no --baseline for the model in {bundle.folder}, which was trained with BASELINE = "
+            f"{bundle.features.baseline!r}. Received: {start_s:g} {stop_s:g}. Leave it out."
+        )
+    if stop_s > predicted_s and start_s < predicted_s + duration_s:
+        raise InputError(
+            f"Expected a rest outside of what is predicted, {predicted_s:g} to {predicted_s + duration_s:g} s. "
+            f"Received: --baseline {start_s:g} {stop_s:g}. Give --start-s {stop_s:g} too."
+        )
 
 
 def _print_windows(prediction: Prediction, *, is_quiet: bool) -> None:
@@ -153,6 +167,7 @@ def _predict_set(args: argparse.Namespace, bundle: Bundle) -> None:
 
 
 def _print_set(found: SetPrediction, source: RecordingSet, *, is_quiet: bool) -> None:
+    from emotune.findings import listed
     from emotune.report.tables import print_table
 
     if not is_quiet:
@@ -191,8 +206,13 @@ def _print_set(found: SetPrediction, source: RecordingSet, *, is_quiet: bool) ->
         )
     if found.is_training_data:
         print(
-            "These are the data that the model was trained on: the share that is right measures nothing. "
-            "models/evaluation.json has the score on people who were kept out."
+            "The model was trained on these recordings: only people whom it was neither trained nor validated on are "
+            "measured."
+        )
+    elif found.known_people:
+        print(
+            f"The model was trained on people of the same names ({listed(found.known_people, 8)}): where they are the "
+            "same people, what is right here says little of others."
         )
 
 

@@ -91,7 +91,7 @@ def _retrain(arguments: Namespace) -> int:
         if not arguments.quiet:
             _say_what_is_not_applied(configuration, best, prepared, best_path)
     evaluation = _train_and_evaluate(arguments, configuration, models, prepared, best, chosen_with)
-    _report(evaluation, models)
+    _report(evaluation, models, predicts="window_s" in prepared.dataset.provenance)
     return 0
 
 
@@ -181,7 +181,7 @@ def _same_data(best: Best, prepared: Prepared, path: Path) -> None:
             which = f"{theirs} as it was then; its content, TARGET or the features' settings have changed since"
         raise InputError(
             f"{path.name} comes from a search on {which}. "
-            "Search again on this data, or give --data and --seed as the search had them."
+            "Search again on this data, or give --data, --target, --threshold and --seed as the search had them."
         )
     if changed:
         raise InputError(
@@ -313,7 +313,7 @@ def _training(trained: Any) -> str:
     return f"{len(fit.scores)} epochs, {fit.score:.3f} on the validation part, {trained.seconds:.1f} s"
 
 
-def _report(evaluation: Mapping[str, Any], models: Path) -> None:
+def _report(evaluation: Mapping[str, Any], models: Path, *, predicts: bool) -> None:
     from emotune.cli.configuration import shown_path
     from emotune.report.tables import print_table
     from emotune.studies.retrain import measured_on, names_in_short, sentence
@@ -338,7 +338,8 @@ def _report(evaluation: Mapping[str, Any], models: Path) -> None:
         print(line)
     bundle = shown_path(models / "bundle")
     print(f"Written: {shown_path(models / 'evaluation.json')}, {bundle}")
-    print(f"Next: python -m emotune predict RECORDING --bundle {bundle}")
+    if predicts:
+        print(f"Next: python -m emotune predict RECORDING --bundle {bundle}")
 
 
 def _score(value: float | None) -> str:

@@ -218,7 +218,7 @@ def _search(arguments: Namespace, configuration: Configuration, models: Path, be
                 print(_SAVED, file=sys.stderr)
                 return INTERRUPTED
             best = tuning.save_best(best_path, trials, command, confirmation)
-        _report(tuning, trials, best, best_path, confirmation, replaced)
+        _report(arguments, tuning, trials, best, best_path, confirmation, replaced)
         if interrupted:
             print(_SAVED, file=sys.stderr)
             return INTERRUPTED
@@ -251,6 +251,7 @@ def _replaced(path: Path, tuning: Tuning) -> str:
 
 
 def _report(
+    arguments: Namespace,
     tuning: Tuning,
     trials: list[Trial],
     best: Trial,
@@ -301,11 +302,24 @@ def _report(
         )
     print("The test part has not been opened.")
     print(f"{'Kept' if kept else 'Written'}: {shown_path(best_path)}{replaced}")
+    for line in _next_lines(arguments):
+        print(line)
+
+
+def _next_lines(arguments: Namespace) -> list[str]:
+    """The commands that go on from here, with the options that said which data and where to."""
+    data = "simulated" if arguments.use_dummy_data else arguments.data
+    where = [f"--models-dir={arguments.models_dir}"] if arguments.models_dir else []
+    said = {"--data": data, "--target": arguments.target, "--threshold": arguments.threshold, "--seed": arguments.seed}
+    which = [f"{name}={value}" for name, value in said.items() if value is not None]
     python = python_command()
-    print(
-        f"Next: {python} run_hyperparameter_tuning.py --apply   (writes the winner into src/config.py)\n"
-        f"      {python} src/train_emotion_model.py             (trains it and measures it once on the test part)"
-    )
+    apply = f"{python} run_hyperparameter_tuning.py {shlex.join(['--apply', *where])}"
+    train = f"{python} src/train_emotion_model.py {shlex.join([*which, *where])}".rstrip()
+    width = max(len(apply), len(train))
+    return [
+        f"Next: {apply:<{width}}   (writes the winner into src/config.py)",
+        f"      {train:<{width}}   (trains it and measures it once on the test part)",
+    ]
 
 
 def _short(value: object) -> str:

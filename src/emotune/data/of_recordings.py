@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emotune.data.dataset import Dataset
+from emotune.data.fingerprinting import fingerprint_of_rows
 from emotune.data.sequences import consecutive_rows
 from emotune.errors import InputError
 from emotune.features.settings import FeatureSettings
@@ -48,7 +50,9 @@ def dataset_of_recordings(
     target = target_of(choice or TargetChoice(), recordings.emotions, recordings.scales, of=recordings.name)
     table = stored_features(recordings, settings, on_recording=on_recording)
     refuse_errors(table.findings)
-    return _dataset_of_table(table, recordings.name, settings, n_steps, target)
+    dataset = _dataset_of_table(table, recordings.name, settings, n_steps, target)
+    # Whatever is learned from them and however they are cut: what a model has seen, and whose test part was opened.
+    return replace(dataset, provenance={**dataset.provenance, "recordings": recordings.fingerprint()})
 
 
 def _dataset_of_table(
@@ -66,7 +70,7 @@ def _dataset_of_table(
     findings += _unknown_findings(groups["trial"], targets, target, name)
     if n_steps > 1:
         hop_s = settings.window_s * (1.0 - settings.overlap)
-        rows = known[consecutive_rows(groups["trial"][known], table.starts_s[known], n_steps, hop_s)]
+        rows = known[consecutive_rows(table.recording[known], table.starts_s[known], n_steps, hop_s)]
         findings += _left_over(len(known) - rows.size, len(known), n_steps, name)
         inputs, first = table.values[rows], rows[:, 0]
     else:
@@ -87,8 +91,11 @@ def _dataset_of_table(
         class_names=target.class_names,
         feature_names=table.layout.feature_names,
         name=name,
-        # Of what the vectors are made of: their values differ in the last bit between machines.
-        fingerprint=fingerprint([table.fingerprint, n_steps, target.to_dict()]),
+        # Of what the vectors are made of, as their values differ in the last bit between machines; labels and groups as
+        # they are, since a reader may have learned better what they are.
+        fingerprint=fingerprint(
+            [table.fingerprint, n_steps, target.to_dict(), fingerprint_of_rows({"targets": targets, **groups})]
+        ),
         layout=table.layout,
         findings=(*findings, *target_findings(target, targets)),
         provenance={

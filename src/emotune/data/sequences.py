@@ -9,23 +9,23 @@ __all__ = ["consecutive_rows"]
 
 
 def consecutive_rows(
-    trials: NDArray[np.str_], starts_s: NDArray[np.float64], n_steps: int, hop_s: float
+    recordings: NDArray[np.int64], starts_s: NDArray[np.float64], n_steps: int, hop_s: float
 ) -> NDArray[np.int64]:
-    """Rows of each sequence, `(n_sequences, n_steps)`: consecutive, within a trial, no row in two sequences.
+    """Rows of each sequence, `(n_sequences, n_steps)`: consecutive, within a recording, no row in two sequences.
 
     Args:
-        trials: `(n,)`, one name a trial, unique over the whole set.
+        recordings: `(n,)`, which recording a row is of: two that one trial is in pieces of must not be joined.
         starts_s: `(n,)`, start of each window in its recording.
-        n_steps: windows a sequence; what is left at the end of a trial is not used.
+        n_steps: windows a sequence; what is left at the end of a recording is not used.
         hop_s: seconds from one window's start to the next one's; a gap ends a sequence.
     """
-    n = len(trials)
+    n = len(recordings)
     rows = np.arange(n)
     if n == 0:
         return np.zeros((0, n_steps), dtype=np.int64)
     # Windows start on whole samples, so a hop may differ from the nominal one by a little.
     gap = np.abs(np.diff(starts_s) - hop_s) > 0.25 * hop_s
-    begins = np.concatenate([[True], (trials[1:] != trials[:-1]) | gap])
+    begins = np.concatenate([[True], (recordings[1:] != recordings[:-1]) | gap])
     position = rows - np.maximum.accumulate(np.where(begins, rows, 0))
     run = np.cumsum(begins) - 1
     length = np.bincount(run)[run]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +27,8 @@ from emotune.recordings.targets import EMOTION, TargetChoice, parse_targets
 
 __all__ = ["FETCHED", "KINDS", "Kind", "Vectors", "dataset_of_recordings", "is_set", "load_dataset", "open_source"]
 
+
+_NEED_NO_PATH = ("simulated", "eegmat")
 
 FETCHED = "eegmat"
 """The one kind that is fetched where no folder is given: the others need an agreement."""
@@ -206,8 +209,9 @@ KINDS: Mapping[str, Kind] = {
 
 def _parse(spec: str) -> tuple[str, str]:
     """The kind and the text behind its colon; a drive's letter before a path of Windows is no kind."""
-    head, _, argument = spec.strip().partition(":")
-    if head in KINDS:
+    head, colon, argument = spec.strip().partition(":")
+    # A folder may be called like a kind that needs one.
+    if head in KINDS and (colon or head in _NEED_NO_PATH or not Path(head).is_dir()):
         return head, argument.strip()
     path = spec.strip()
     suffix = Path(path).suffix.lower()
@@ -223,7 +227,10 @@ def _parse(spec: str) -> tuple[str, str]:
     if path and folder.is_dir():
         return _recognised(folder), path
     known = "; ".join(f"{kind.written} ({kind.description})" for kind in KINDS.values())
-    raise InputError(f"Expected data as one of: {known}. Received: {spec!r}.")
+    nothing = "" if folder.exists() else ", which is no kind and no file or folder that is there"
+    near = difflib.get_close_matches(head.lower(), KINDS, n=1)
+    meant = f" Did you mean {near[0]}?" if near and head not in ("", ".") else ""
+    raise InputError(f"Expected data as one of: {known}. Received: {spec!r}{nothing}.{meant}")
 
 
 def _recognised(folder: Path) -> str:

@@ -24,7 +24,7 @@ from emotune.features.windows import split_windows, whole_windows
 from emotune.files import fingerprint
 from emotune.findings import Finding, listed, refuse_errors
 from emotune.recordings.duplicates import Duplicates
-from emotune.recordings.quality import check_recording, constant_channels
+from emotune.recordings.quality import check_recording, constant_channels, silent_stretches
 from emotune.recordings.recording import Recording, RecordingSet, refuse_foreign_labels
 
 __all__ = [
@@ -84,7 +84,8 @@ def extract(recording: Recording, settings: FeatureSettings) -> RecordingFeature
         mapped = matrix @ part.samples_uv
     with _naming(place):
         windows, starts_s = split_windows(mapped, rate_hz, settings.window_s, settings.overlap)
-        whole = whole_windows(starts_s, windows.shape[-1], rate_hz, part.breaks_s)
+        breaks_s = (*part.breaks_s, *silent_stretches(part))
+        whole = whole_windows(starts_s, windows.shape[-1], rate_hz, breaks_s)
         broken = break_findings(whole, place)
         refuse_errors(broken)
         if not whole.all():
@@ -92,9 +93,11 @@ def extract(recording: Recording, settings: FeatureSettings) -> RecordingFeature
         values = compute_vectors(windows, rate_hz, montage.layout)
         # Judged before the baseline is taken away: a difference of two floors is no floor.
         silent = power_findings(values, entropy_floor(windows.shape[-1], rate_hz, montage.layout), montage, place)
+        of_rest: list[Finding] = []
         if settings.baseline == "subtract":
-            values = values - _baseline_vector(part, matrix, montage.layout, settings.window_s)
-    findings = (*examined.findings, *broken, *silent)
+            rest, of_rest = _baseline_vector(part, matrix, montage, settings.window_s, place)
+            values = values - rest
+    findings = (*examined.findings, *broken, *silent, *of_rest)
     return RecordingFeatures(values, starts_s, montage.layout, montage.interpolated, findings)
 
 
@@ -135,9 +138,11 @@ def examine(recording: Recording, settings: FeatureSettings) -> Examined:
 
 
 def _baseline_vector(
-    recording: Recording, matrix: NDArray[np.float32], layout: Layout, window_s: float
-) -> NDArray[np.float32]:
-    """The mean vector of the rest before a trial, `(n_features,)`; of one shorter window where it is shorter.
+    recording: Recording, matrix: NDArray[np.float32], montage: ChannelMap, window_s: float, place: str
+) -> tuple[NDArray[np.float32], list[Finding]]:
+    """The mean vector of the rest before a trial, `(n_features,)`, and what the checks found in the rest.
+
+    It is of one shorter window where the rest is shorter.
 
     Every value is a logarithm or a ratio, so a difference of two means the same for every person and cap (as Yang et
     al. 2018, who take the baseline's differential entropy from the trial's).
@@ -151,13 +156,17 @@ def _baseline_vector(
             "Expected a rest before the trial, whose vector is to be subtracted. Received: none. Set BASELINE to "
             "'cut', or take data that has one."
         )
-    rest = replace(recording, samples_uv=recording.baseline_uv, baseline_uv=None, breaks_s=(), source="the rest before")
-    refuse_errors(check_recording(rest))
+    before = f"the rest before {place}"
+    rest = replace(recording, samples_uv=recording.baseline_uv, baseline_uv=None, breaks_s=(), source=before)
+    findings = check_recording(rest)
+    refuse_errors(findings)
     with _blas().limit(limits=1, user_api="blas"):
         mapped = matrix @ rest.samples_uv
     windows, _ = split_windows(mapped, rest.sampling_rate_hz, min(window_s, rest.duration_s))
-    mean: NDArray[np.float32] = compute_vectors(windows, rest.sampling_rate_hz, layout).mean(axis=0)
-    return mean
+    values = compute_vectors(windows, rest.sampling_rate_hz, montage.layout)
+    floor = entropy_floor(windows.shape[-1], rest.sampling_rate_hz, montage.layout)
+    mean: NDArray[np.float32] = values.mean(axis=0)
+    return mean, [*findings, *power_findings(values, floor, montage, before)]
 
 
 def _with_montage(recording: Recording, settings: FeatureSettings) -> tuple[Recording, ChannelMap, tuple[str, ...]]:
@@ -249,6 +258,7 @@ def extract_all(
         session=session,
         trial=trial,
         stimulus=stimulus,
+        recording=np.repeat(np.arange(len(parts)), counts),
         starts_s=np.concatenate([part.starts_s for part in parts]),
         layout=parts[0].layout,
         emotions=tuple(recordings.emotions),

@@ -111,7 +111,8 @@ def inspect_recordings(
             findings.append((*examined.findings, *_short(recording, numbers[-1][2], settings)))
             interpolated.update(examined.montage.interpolated)
             # One is enough: the recordings of a set come through one reader.
-            has_blinks = has_blinks or find_blinks(examined.recording) is not None
+            is_whole = not any(finding.severity == "error" for finding in examined.findings)
+            has_blinks = has_blinks or (is_whole and find_blinks(examined.recording) is not None)
             n_layout = max(n_layout, examined.montage.layout.n_channels)
         if on_recording is not None:
             on_recording(len(texts), len(recordings))

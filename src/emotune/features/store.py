@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 
 from emotune.features.extraction import FeatureSettings, FeatureTable, extract_all, fingerprint_of_features
 from emotune.features.layout import Layout
-from emotune.files import cache_root, fingerprint, replacing
+from emotune.files import cache_root, fingerprint, fingerprint_of_file, replacing
 from emotune.findings import Finding
 from emotune.recordings.recording import RecordingSet
 from emotune.recordings.targets import Rating
@@ -32,7 +33,7 @@ __all__ = ["cache_folder", "stored_features"]
 # Raised whenever the arrangement of the file changes; part of its name, so that versions live side by side.
 _STORE_VERSION = 2
 
-_COLUMNS = ("values", "starts_s")
+_COLUMNS = ("values", "recording", "starts_s")
 _TEXTS = ("subject", "session", "trial", "stimulus", "emotion")
 _RATINGS = "ratings"  # (n, n_scales), in the order of the scales
 _NO_RATINGS = np.empty((0, 0))
@@ -65,7 +66,7 @@ def stored_features(
     Raises:
         InputError: if the recordings cannot be used (see `extract_all`).
     """
-    key = fingerprint([fingerprint_of_features(recordings, settings), _STORE_VERSION])
+    key = fingerprint([fingerprint_of_features(recordings, settings), _STORE_VERSION, _code()])
     path = (cache_folder() if folder is None else folder) / f"{key}.h5"
     # Without the lock first: files are renamed into place, and a folder that can only be read still serves.
     with contextlib.suppress(_Damaged):
@@ -79,6 +80,18 @@ def stored_features(
         return _read_or_compute(path, recordings, settings, on_recording)
     finally:
         lock.release()
+
+
+@lru_cache(maxsize=1)
+def _code() -> str:
+    """Of the code that reads and computes: orders of channels, tables of labels and thresholds of checks stand there.
+
+    Part of a file's name alone, so that a new version of emotune computes anew and goes on with a study where the
+    rows are the same.
+    """
+    package = Path(__file__).parents[1]
+    sources = sorted(file for room in ("recordings", "features") for file in (package / room).rglob("*.py"))
+    return fingerprint([[file.relative_to(package).as_posix(), fingerprint_of_file(file)] for file in sources])
 
 
 class _Damaged(Exception):

@@ -28,6 +28,7 @@ class FeatureTable:
         session: which sitting, `(n,)` strings.
         trial: which stretch of the sitting, `(n,)` strings, unique within (subject, session) only.
         stimulus: what was shown, `(n,)` strings.
+        recording: which of the recordings, `(n,)`, counted from 0 in their order.
         starts_s: start of the window in its recording, `(n,)` seconds.
         layout: names the columns of `values`.
         emotions: the set's own classes.
@@ -45,6 +46,7 @@ class FeatureTable:
     session: NDArray[np.str_]
     trial: NDArray[np.str_]
     stimulus: NDArray[np.str_]
+    recording: NDArray[np.int64]
     starts_s: NDArray[np.float64]
     layout: Layout
     emotions: tuple[str, ...]
@@ -63,6 +65,7 @@ class FeatureTable:
             self.session,
             self.trial,
             self.stimulus,
+            self.recording,
             self.starts_s,
         )
         if self.values.shape != (n, self.layout.n_features) or any(column.shape != (n,) for column in columns):

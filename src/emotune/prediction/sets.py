@@ -53,9 +53,10 @@ class SetPrediction:
         recordings: one by one, in the set's order.
         interpolated: in how many recordings each channel that the model knows is missing.
         target: what the set knows, as in `valence > 3`; empty where it does not know the model's classes.
-        n_known: recordings of which it knows that.
-        balanced_accuracy: over those recordings; None where the set knows none.
-        is_training_data: whether the model was trained on data of this name.
+        n_known: recordings of which it knows that, and whose people the model has not been trained or validated on.
+        balanced_accuracy: over those recordings; None where there are none.
+        is_training_data: whether these are the recordings that the model was trained on.
+        known_people: names that people of the training and validation parts have too.
         findings: what the checks found, the same thing said once.
     """
 
@@ -66,6 +67,7 @@ class SetPrediction:
     n_known: int
     balanced_accuracy: float | None
     is_training_data: bool
+    known_people: tuple[str, ...]
     findings: tuple[Finding, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -79,6 +81,7 @@ class SetPrediction:
             "n_known": self.n_known,
             "balanced_accuracy": self.balanced_accuracy,
             "is_training_data": self.is_training_data,
+            "known_people": list(self.known_people),
             "findings": [finding.to_dict() for finding in self.findings],
         }
 
@@ -122,7 +125,14 @@ def predict_set(
             on_recording(len(every), len(recordings))
     if not every:
         raise InputError(f"Expected at least one recording in {recordings.name}. Received: none. Check its source.")
-    known = np.flatnonzero(np.array(labels) != UNKNOWN)
+    is_training_data = bundle.provenance.get("features", {}).get("recordings") == recordings.fingerprint()
+    seen = _seen_people(bundle)
+    subjects = np.array([one.subject for one in every])
+    is_known = np.array(labels) != UNKNOWN
+    if is_training_data:
+        # Whom the model was trained on says nothing of it; without names everybody may be.
+        is_known &= ~np.isin(subjects, [*seen, ""]) if seen else False
+    known = np.flatnonzero(is_known)
     score = None
     if len(known):
         means = np.array([list(every[row].probabilities.values()) for row in known])
@@ -134,9 +144,16 @@ def predict_set(
         target="" if target is None else str(target),
         n_known=len(known),
         balanced_accuracy=score,
-        is_training_data=bundle.provenance.get("data") == recordings.name,
+        is_training_data=is_training_data,
+        known_people=tuple(sorted(seen & set(subjects.tolist()))),
         findings=findings_of_set(recordings.findings, findings, ()),
     )
+
+
+def _seen_people(bundle: Bundle) -> set[str]:
+    split = bundle.provenance.get("split", {})
+    people = split.get("people", {}) if isinstance(split, dict) and split.get("protocol") == "subject" else {}
+    return {str(name) for part in ("train", "validation") for name in people.get(part, ())}
 
 
 def _same_target(bundle: Bundle, recordings: RecordingSet) -> Target | None:

@@ -14,7 +14,7 @@ from emotune.recordings.recording import Recording
 from emotune.recordings.spectrum import Spectrum, welch_spectrum
 from emotune.recordings.spectrum_checks import check_bands, check_sampling_rate
 
-__all__ = ["CHECKS", "check_recording", "constant_channels"]
+__all__ = ["CHECKS", "check_recording", "constant_channels", "silent_stretches"]
 
 # Blocks of a second: slow drifts do not count as amplitude, and half a recording can be found flat.
 BLOCK_S = 1.0
@@ -27,6 +27,9 @@ MAX_AMPLITUDE_UV = 5_000.0
 # An electrode that is off for half of the time, or at the limit for a hundredth of it, is not measuring.
 MAX_FLAT_SHARE = 0.5
 MAX_CLIPPED_SHARE = 0.01
+
+# No two samples of all channels are alike in a signal; recorders that pause hold them, in EEGMAT for a second.
+MIN_HELD_S = 0.5
 
 _LISTED = 8
 
@@ -171,11 +174,46 @@ def _flat(samples: _Samples) -> list[Finding]:
     ]
 
 
+def silent_stretches(recording: Recording) -> list[tuple[float, float]]:
+    """(start, stop) in seconds of stretches in which no channel changes at all: the recorder held its values."""
+    return [(first / recording.sampling_rate_hz, last / recording.sampling_rate_hz) for first, last in _held(recording)]
+
+
+def _held(recording: Recording) -> list[tuple[int, int]]:
+    """First and last sample (not included) of each stretch without a change in any channel, half a second or more."""
+    values = recording.samples_uv
+    same = np.zeros(values.shape[1] + 1, dtype=np.bool_)
+    same[1:-1] = (values[:, 1:] == values[:, :-1]).all(axis=0)
+    edges = np.flatnonzero(same[1:] != same[:-1]).reshape(-1, 2)
+    return [
+        (int(first), int(last) + 1) for first, last in edges if last - first >= MIN_HELD_S * recording.sampling_rate_hz
+    ]
+
+
+def _silent(samples: _Samples) -> list[Finding]:
+    stretches = silent_stretches(samples.recording)
+    if not stretches:
+        return []
+    shown = listed([f"{start:.1f} to {stop:.1f} s" for start, stop in stretches], _LISTED)
+    return [
+        Finding(
+            "silent-stretch",
+            "warning",
+            f"Expected a signal all the time in {samples.place}. Received: no change in any channel from {shown}; "
+            "windows that touch it are left out.",
+            "Look whether the recorder had stopped; leave the stretch out (`start_s`, `stop_s`).",
+        )
+    ]
+
+
 def _clipped(samples: _Samples) -> list[Finding]:
     values = samples.values
     if values.shape[1] <= 2 / MAX_CLIPPED_SHARE:
         return []
     at_limit = (values == samples.highest[:, np.newaxis]) | (values == samples.lowest[:, np.newaxis])
+    # What a recorder holds is no limit of the amplifier, even where it is the extreme.
+    for first, last in _held(samples.recording):
+        at_limit[:, first:last] = False
     shares = np.count_nonzero(at_limit, axis=1) / values.shape[1]
     clipped = [
         f"{name} ({share:.1%})"
@@ -234,6 +272,7 @@ CHECKS: Sequence[Callable[[_Samples], list[Finding]]] = (
     _all_flat,
     _units,
     _flat,
+    _silent,
     _clipped,
     _duplicated,
     _bands,

@@ -123,7 +123,11 @@ def evaluate(
     """
     dataset, split = prepared.dataset, prepared.split
     openings = ledger.record(
-        split, data=dataset.name, data_fingerprint=dataset.fingerprint, why="retrain: default and configured network"
+        split,
+        data=dataset.name,
+        # The recordings, where there are any: another target or threshold is another look at the same people.
+        data_fingerprint=dataset.provenance.get("recordings", dataset.fingerprint),
+        why="retrain: default and configured network",
     )
     inputs, targets = prepared.part(split.test)
     subjects = dataset.groups["subject"][split.test]
@@ -148,6 +152,9 @@ def evaluate(
         "metric": metric.name,
         "maximise": metric.maximise,
         "data": dataset.name,
+        "target": dataset.provenance.get("target"),
+        "class_counts": dataset.provenance.get("class_counts"),
+        "findings": [finding.to_dict() for finding in prepared.findings],
         "n_people": len(networks["default"]["per_person"]),
         "n_windows": len(split.test),
         "split": split.to_dict(),

@@ -324,6 +324,8 @@ class Tuning:
             "patience": self.settings.patience,
             "confirmation": None if confirmation is None else confirmation.to_dict(),
             "data": self.prepared.dataset.name,
+            "target": self.prepared.dataset.provenance.get("target"),
+            "findings": [finding.to_dict() for finding in self.prepared.findings],
             "split": self.prepared.split.to_dict(),
             "fingerprints": dict(self.identity),
             **provenance(self.settings.seed, command),

@@ -28,6 +28,7 @@ _RATE_HZ = 128.0
 _BASELINE_S = 3.0
 _N_TRIALS = 40
 _RATINGS = ("valence", "arousal", "dominance", "liking")
+_UNPACKED = ("data_preprocessed_python", "data_preprocessed_matlab")
 _NAME = re.compile(r"s(\d\d)\.(dat|mat)", re.IGNORECASE)
 
 
@@ -46,7 +47,14 @@ class Deap(PublishedSet):
 
     @classmethod
     def files_in(cls, folder: Path) -> list[Path]:
-        """`s01.dat` and so on, by number; a folder with both kinds is read as the Python one."""
+        """`s01.dat` and so on, by number; a folder with both kinds is read as the Python one. Also one folder down."""
+        for place in (folder, *(folder / name for name in _UNPACKED)):
+            if place.is_dir() and (files := cls._files_of(place)):
+                return files
+        return []
+
+    @classmethod
+    def _files_of(cls, folder: Path) -> list[Path]:
         found = {}
         for file in sorted(folder.iterdir()):
             named = _NAME.fullmatch(file.name)

@@ -59,13 +59,12 @@ class Faced(PublishedSet):
 
     @classmethod
     def files_in(cls, folder: Path) -> list[Path]:
-        """`sub000.pkl` and so on, by number."""
-        found = {}
-        for file in sorted(folder.iterdir()):
-            named = _NAME.fullmatch(file.name)
-            if named:
-                found[named[1]] = file
-        return [found[number] for number in sorted(found)]
+        """`sub000.pkl` and so on, by number; also one folder down, as it is unpacked."""
+        for place in (folder, folder / "Processed_data"):
+            files = sorted(file for file in place.iterdir() if _NAME.fullmatch(file.name)) if place.is_dir() else []
+            if files:
+                return files
+        return []
 
     def __len__(self) -> int:
         return len(_EMOTION_OF_CLIP) * len(self.files)
