@@ -17,6 +17,7 @@ from emotune.errors import InputError
 from emotune.features.layout import STANDARD, Layout
 from emotune.models.problem import Problem
 from emotune.recordings.sets.seed import Seed, SeedIV
+from emotune.recordings.sets.seed_files import SEED_CODES, SEED_IV_CODES
 from emotune.recordings.sets.seed_v import SeedV
 from writers import seed_features as writer
 
@@ -239,3 +240,13 @@ def test_the_layout_is_electrodes_and_bands_alone():
 def test_a_layout_with_whole_head_values_is_written_as_before():
     assert set(STANDARD.to_dict()) == {"channels", "bands_hz", "pairs"}
     assert Layout.from_dict(STANDARD.to_dict()) == STANDARD
+
+
+def test_codes_of_the_clips_are_the_published_ones():
+    """Written out: the writers of the tests take them from the readers."""
+    assert SEED_CODES == (1, 0, -1, -1, 0, 1, -1, 0, 1, 1, 0, -1, 0, 1, -1)
+    assert SEED_IV_CODES == (
+        (1, 2, 3, 0, 2, 0, 0, 1, 0, 1, 2, 1, 1, 1, 2, 3, 2, 2, 3, 3, 0, 3, 0, 3),
+        (2, 1, 3, 0, 0, 2, 0, 2, 3, 3, 2, 3, 2, 0, 1, 1, 2, 1, 0, 3, 0, 1, 3, 1),
+        (1, 2, 2, 1, 3, 3, 3, 1, 1, 2, 1, 0, 2, 3, 3, 0, 2, 3, 0, 0, 2, 0, 1, 0),
+    )

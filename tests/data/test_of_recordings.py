@@ -1,6 +1,7 @@
 """Recordings to a dataset: what is told apart, and what becomes of trials that nobody rated."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -111,3 +112,23 @@ def test_an_emotion_outside_the_coding_is_refused_by_place():
 def test_what_a_search_does_not_train_is_said_before_anything_is_read(target):
     with pytest.raises(InputError, match="Expected one target whose classes a network tells apart"):
         load_dataset("deap:/nowhere", SETTINGS, target=target)
+
+
+def test_a_sequence_never_joins_two_pieces_of_a_trial():
+    """The second piece loses its first windows to a break: its next one starts where the first piece's would."""
+    first = noise(seconds=8.0, seed=1, subject="a", trial="1", emotion="joy")
+    second = noise(seconds=20.0, seed=2, subject="a", trial="1", emotion="joy", breaks_s=((0.0, 8.0),))
+    other = noise(seconds=24.0, seed=3, subject="b", trial="1", emotion="calm")
+    recordings = RecordingsInMemory([first, second, other])
+    dataset = dataset_of_recordings(recordings, SETTINGS, n_steps=3)
+    assert dataset.groups["subject"].tolist() == ["a", "b", "b"]
+    alone = dataset_of_recordings(RecordingsInMemory([second, other], version="2"), SETTINGS, n_steps=3)
+    np.testing.assert_array_equal(dataset.inputs, alone.inputs)
+
+
+def test_another_reading_of_the_same_files_is_another_dataset():
+    first = dataset_of(rated(2.0, 5.0, 7.5, 9.0), "valence")
+    learned_better = rated(2.0, 5.0, 7.5, 9.0)
+    learned_better.recordings = [replace(r, subject="q") for r in learned_better.recordings]
+    learned_better.version = "1 "  # another entry of the store, as other code would ask for
+    assert dataset_of(learned_better, "valence").fingerprint != first.fingerprint

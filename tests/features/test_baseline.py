@@ -80,3 +80,13 @@ def test_the_setting_is_checked_kept_and_read_from_older_files():
     assert FeatureSettings.from_dict(content) == SUBTRACT
     del content["baseline"]
     assert FeatureSettings.from_dict(content) == CUT
+
+
+def test_what_is_wrong_with_the_rest_is_told():
+    recording = with_rest(noise(seconds=9.0), 8.0)
+    recording.baseline_uv[4] = 0.0
+    found = {finding.name: finding.message for finding in extract(recording, SUBTRACT).findings}
+    assert "the rest before noise0.edf" in found["flat-channel"]
+    assert not extract(recording, CUT).findings
+    silent = extract(recording, replace(SUBTRACT, reference="none")).findings
+    assert any(f.name == "power-floor" and "the rest before noise0.edf" in f.message for f in silent)

@@ -265,3 +265,15 @@ def test_of_several_processes_one_computes(tmp_path):
     assert [process.returncode for process in processes] == [0, 0, 0], outputs
     assert len({output for output, _ in outputs}) == 1
     assert log.read_text() == "computed\n"
+
+
+def test_other_code_computes_anew(recording, set_of, tmp_path, monkeypatch):
+    from emotune.features import store
+
+    recordings = set_of(recording(seconds=9.0))
+    stored_features(recordings, SECOND, folder=tmp_path)
+    stored_features(recordings, SECOND, folder=tmp_path)
+    assert recordings.times_read == 1
+    monkeypatch.setattr(store, "_code", lambda: "another version")
+    stored_features(recordings, SECOND, folder=tmp_path)
+    assert recordings.times_read == 2

@@ -2,12 +2,16 @@
 
 import json
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from emotune.cli.console import main
+from emotune.data.scaling import Scaler
 from emotune.errors import InputError
+from emotune.features.extraction import extract
+from emotune.features.settings import FeatureSettings
 from emotune.prediction.bundle import Bundle
 from emotune.prediction.predictor import predict_recording
 from emotune.prediction.sets import predict_set
@@ -99,8 +103,45 @@ def test_a_description_without_a_target_is_no_reason_to_fail(tmp_path, target):
     assert predict_set(made, a_set()).target == ""
 
 
-def test_data_that_the_model_was_trained_on_is_said(bundle):
-    assert predict_set(bundle, a_set(name="the training set")).is_training_data
+def seen(tmp_path, **people):
+    """A model that was trained on `a_set`, split by these people."""
+    features = {"target": Target("emotion", EMOTIONS).to_dict(), "recordings": a_set().fingerprint()}
+    provenance = {"features": features, "split": {"protocol": "subject", "people": people}}
+    return Bundle.save(tmp_path / "seen", **contents(model=network(), provenance=provenance))
+
+
+def test_of_the_data_that_the_model_was_trained_on_only_the_people_kept_out_are_measured(tmp_path):
+    """The people are p0 of trials 0 and 2, and p1 of trial 1."""
+    made = seen(tmp_path, train=["p0"], validation=[], test=["p1"])
+    found = predict_set(made, a_set(name="another name, the same recordings"))
+    assert (found.is_training_data, found.known_people, found.n_known) == (True, ("p0",), 1)
+    right = found.recordings[1].emotion == found.recordings[1].known_as
+    assert found.balanced_accuracy == float(right)
+
+
+def test_where_everybody_was_trained_on_nothing_is_measured(tmp_path):
+    found = predict_set(seen(tmp_path, train=["p0"], validation=["p1"], test=[]), a_set())
+    assert (found.is_training_data, found.n_known, found.balanced_accuracy) == (True, 0, None)
+
+
+def test_people_of_the_same_names_in_other_data_are_told(tmp_path):
+    found = predict_set(seen(tmp_path, train=["p1"], validation=["p9"], test=["p0"]), a_set(version="2"))
+    assert (found.is_training_data, found.known_people, found.n_known) == (False, ("p1",), 3)
+
+
+def test_vectors_that_are_nothing_like_the_training_are_told(tmp_path):
+    """A scaler in whose units the noise of `a_set` lies 1 from the mean, and 100 times as loud noise 5.6."""
+    [first, *_] = a_set(channels=CHANNELS)
+    mean = extract(first, FeatureSettings()).values.mean(axis=0)
+    fitted = Scaler(mean - np.float32(1.0), np.ones_like(mean))
+    made = Bundle.save(tmp_path / "b", **contents(model=network(), scaler=fitted))
+    usual = predict_set(made, a_set(channels=CHANNELS))
+    assert not [finding for finding in usual.findings if finding.name == "far-from-training"]
+    loud = [replace(r, samples_uv=r.samples_uv * np.float32(100)) for r in a_set(channels=CHANNELS)]
+    found = predict_set(made, RecordingsInMemory(loud, emotions=EMOTIONS))
+    [far, *_] = [finding for finding in found.findings if finding.name == "far-from-training"]
+    assert far.severity == "warning"
+    assert "5." in far.message
 
 
 def test_an_empty_set_is_refused(bundle):
@@ -115,7 +156,8 @@ def test_the_command_prints_a_line_a_recording_and_what_was_interpolated(bundle,
     assert content["target"] == ""  # the simulated people feel five emotions
     assert content["recordings"][0].keys() >= {"subject", "trial", "known_as", "emotion", "probabilities"}
     assert main(["predict", "simulated", "--bundle", str(bundle.folder)]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    out = capsys.readouterr().out.splitlines()
+    lines = [line for line in out if not line.startswith("reading recordings: ")]
     assert lines[0] == "Each recording of simulated"
     assert lines[2].split()[:2] == ["P01", "01"]
     assert "240 recordings" in lines
@@ -127,8 +169,6 @@ def test_stretches_are_of_one_recording_alone(bundle, capsys):
 
 
 def test_a_model_of_differences_needs_the_rest(tmp_path, capsys):
-    from emotune.features.settings import FeatureSettings
-
     made = Bundle.save(tmp_path / "b", **contents(model=network(), features=FeatureSettings(baseline="subtract")))
     with pytest.raises(InputError, match="--baseline START STOP"):
         predict_set(made, a_set())
@@ -140,6 +180,21 @@ def test_a_model_of_differences_needs_the_rest(tmp_path, capsys):
     mne.io.RawArray(recording.samples_uv * 1e-6, info, verbose="error").save(path, verbose="error")
     assert main(["predict", str(path), "--bundle", str(tmp_path / "b")]) == 2
     assert "--baseline START STOP" in capsys.readouterr().err
+    assert main(["predict", str(path), "--bundle", str(tmp_path / "b"), "--baseline", "0", "5"]) == 2
+    assert "Expected a rest outside of what is predicted, 0 to 20 s" in capsys.readouterr().err
     words = ["--start-s", "5", "--baseline", "0", "5", "--json"]
     assert main(["predict", str(path), "--bundle", str(tmp_path / "b"), *words]) == 0
     assert json.loads(capsys.readouterr().out)["n_windows"] == 3
+
+
+def test_a_rest_is_refused_by_a_model_that_knows_none(bundle, tmp_path, capsys):
+    import mne
+
+    recording = recorded(seconds=20.0)
+    info = mne.create_info(list(CHANNELS), recording.sampling_rate_hz, "eeg")
+    path = tmp_path / "noise_eeg.fif"
+    mne.io.RawArray(recording.samples_uv * 1e-6, info, verbose="error").save(path, verbose="error")
+    words = ["--bundle", str(bundle.folder), "--start-s", "5", "--baseline", "0", "5"]
+    assert main(["predict", str(path), *words]) == 2
+    assert "Expected no --baseline for the model in" in capsys.readouterr().err
+    assert main(["predict", f"file:{path}", "--bundle", str(bundle.folder), "--json"]) == 0

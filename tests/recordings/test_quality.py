@@ -8,7 +8,7 @@ import pytest
 from emotune.errors import InputError
 from emotune.findings import refuse_errors
 from emotune.recordings.manifest import Manifest
-from emotune.recordings.quality import check_recording, constant_channels
+from emotune.recordings.quality import check_recording, constant_channels, silent_stretches
 from emotune.recordings.reading import read_recording
 from emotune.recordings.recording import Recording
 
@@ -44,10 +44,26 @@ def test_real_recordings_pass(shared_data):
     eeglab = shared_data / "formats" / "eeglab" / "eeglab_data.set"
     assert check_recording(read_recording(eeglab)) == []
     findings = [finding for r in Manifest(shared_data / "eegmat" / "recordings.csv") for finding in check_recording(r)]
-    # One electrode of one person is at the amplifier's limit for a second.
-    assert [(f.name, f.severity) for f in findings] == [("clipped-channel", "warning")]
-    assert "Subject14_1.edf" in findings[0].message
-    assert "EEG T5 (1.8%)" in findings[0].message
+    # Nothing was recorded in the last two seconds of each file.
+    assert {(f.name, f.severity) for f in findings} == {("silent-stretch", "note")}
+    assert len(findings) == 32
+    assert "Received: no change in any channel from 60.0 to 62.0 s" in findings[0].message
+
+
+def test_a_stretch_that_the_recorder_held_is_named_and_is_no_limit_of_the_amplifier(good):
+    n_times = 256
+    good[:, 300 : 300 + n_times] = 2 * good.min()  # lower than all that was recorded
+    finding = only_finding(good)
+    assert (finding.name, finding.severity) == ("silent-stretch", "warning")
+    [(start_s, stop_s)] = silent_stretches(recording_of(good))
+    assert start_s == pytest.approx(300 / 128.0)
+    assert stop_s == pytest.approx((300 + n_times) / 128.0)
+
+
+def test_two_held_values_in_a_row_are_one_stretch_and_a_short_one_is_none(good):
+    good[:, 100:200], good[:, 200:300] = 1.0, 2.0
+    good[:, 400:430] = 3.0
+    assert silent_stretches(recording_of(good)) == [(100 / 128.0, 300 / 128.0)]
 
 
 def test_nan_and_inf_are_errors_that_name_the_channels(good):

@@ -28,8 +28,10 @@ MAX_AMPLITUDE_UV = 5_000.0
 MAX_FLAT_SHARE = 0.5
 MAX_CLIPPED_SHARE = 0.01
 
-# No two samples of all channels are alike in a signal; recorders that pause hold them, in EEGMAT for a second.
+# No two samples of all channels are alike in a signal; where a recorder pauses they are held, in EEGMAT for the last
+# two seconds of each file.
 MIN_HELD_S = 0.5
+MAX_HELD_SHARE = 0.05
 
 _LISTED = 8
 
@@ -184,21 +186,26 @@ def _held(recording: Recording) -> list[tuple[int, int]]:
     values = recording.samples_uv
     same = np.zeros(values.shape[1] + 1, dtype=np.bool_)
     same[1:-1] = (values[:, 1:] == values[:, :-1]).all(axis=0)
-    edges = np.flatnonzero(same[1:] != same[:-1]).reshape(-1, 2)
-    return [
-        (int(first), int(last) + 1) for first, last in edges if last - first >= MIN_HELD_S * recording.sampling_rate_hz
-    ]
+    runs = np.flatnonzero(same[1:] != same[:-1]).reshape(-1, 2)
+    held: list[tuple[int, int]] = []
+    for first, last in runs[np.diff(runs, axis=1)[:, 0] >= MIN_HELD_S * recording.sampling_rate_hz].tolist():
+        # One value behind the other, as where a file is filled up to whole records, is one stretch.
+        start = held.pop()[0] if held and held[-1][1] == first else first
+        held.append((start, last + 1))
+    return held
 
 
 def _silent(samples: _Samples) -> list[Finding]:
     stretches = silent_stretches(samples.recording)
     if not stretches:
         return []
+    duration_s = samples.recording.duration_s
     shown = listed([f"{start:.1f} to {stop:.1f} s" for start, stop in stretches], _LISTED)
     return [
         Finding(
             "silent-stretch",
-            "warning",
+            # What fills the last record of a file is as usual; a recorder that stood still is not.
+            "warning" if sum(stop - start for start, stop in stretches) > MAX_HELD_SHARE * duration_s else "note",
             f"Expected a signal all the time in {samples.place}. Received: no change in any channel from {shown}; "
             "windows that touch it are left out.",
             "Look whether the recorder had stopped; leave the stretch out (`start_s`, `stop_s`).",

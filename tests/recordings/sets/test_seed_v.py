@@ -8,6 +8,7 @@ import pytest
 
 from emotune.errors import InputError
 from emotune.recordings.sets import seed_v
+from emotune.recordings.sets.seed_files import SEED_V_CODES
 from emotune.recordings.sets.seed_v import SeedV
 from writers import seed_v as writer
 
@@ -162,3 +163,28 @@ def test_one_clip_is_in_memory_at_a_time(small):
 def test_another_folder_is_refused_with_what_was_looked_for(tmp_path):
     with pytest.raises(InputError, match=r"Expected SEED-V in .*1_1_20180804\.cnt.*Received: none of these files"):
         SeedV(tmp_path)
+
+
+# As published: what each of the 15 clips of the three sessions was meant to raise, and when it began and ended.
+CODES = (
+    (4, 1, 3, 2, 0, 4, 1, 3, 2, 0, 4, 1, 3, 2, 0),
+    (2, 1, 3, 0, 4, 4, 0, 3, 2, 1, 3, 4, 1, 2, 0),
+    (2, 1, 3, 0, 4, 4, 0, 3, 2, 1, 3, 4, 1, 2, 0),
+)
+STARTS_S = (
+    (30, 132, 287, 555, 773, 982, 1271, 1628, 1730, 2025, 2227, 2435, 2667, 2932, 3204),
+    (30, 299, 548, 646, 836, 1000, 1091, 1392, 1657, 1809, 1966, 2186, 2333, 2490, 2741),
+    (30, 353, 478, 674, 825, 908, 1200, 1346, 1451, 1711, 2055, 2307, 2457, 2726, 2888),
+)
+STOPS_S = (
+    (102, 228, 524, 742, 920, 1240, 1568, 1697, 1994, 2166, 2401, 2607, 2901, 3172, 3359),
+    (267, 488, 614, 773, 967, 1059, 1331, 1622, 1777, 1908, 2153, 2302, 2428, 2709, 2817),
+    (321, 418, 643, 764, 877, 1147, 1284, 1418, 1679, 1996, 2275, 2425, 2664, 2857, 3066),
+)
+
+
+def test_labels_and_times_of_the_clips_are_the_published_ones():
+    assert SEED_V_CODES == CODES
+    assert SeedV.about.emotions == ("disgust", "fear", "sad", "neutral", "happy")
+    for session, (starts_s, stops_s) in enumerate(zip(STARTS_S, STOPS_S, strict=True)):
+        assert [tuple(clip) for clip in seed_v._CLIPS_S[session]] == list(zip(starts_s, stops_s, strict=True))
