@@ -13,6 +13,7 @@ import numpy as np
 from emotune.errors import InputError
 from emotune.findings import Finding, listed
 from emotune.recordings.matlab import read_matlab
+from emotune.recordings.matlab_elements import check_elements
 
 __all__ = [
     "ACCESS",
@@ -161,6 +162,7 @@ def variables_of(file: Path) -> list[tuple[str, tuple[int, ...]]]:
     import scipy.io
 
     try:
+        check_elements(file, ())
         return [(name, tuple(shape)) for name, shape, _ in scipy.io.whosmat(str(file))]
     except Exception as error:  # it raises whatever damaged bytes lead it to
         raise InputError(
