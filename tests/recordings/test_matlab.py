@@ -79,6 +79,11 @@ def test_a_changed_byte_is_an_error_or_nothing(tmp_path, layout, compressed):
     read_changed(tmp_path, content, ".mat", list(LAYOUTS[layout]), 400, compressed=compressed)
 
 
+def test_a_changed_byte_of_an_eeglab_file_is_an_error_or_nothing(tmp_path, write_recording, make_eeg):
+    file = write_recording(tmp_path / "a.set", ["Fz", "Cz"], make_eeg(["Fz", "Cz"], seconds=1), events=[("S", 5, 1)])
+    read_changed(tmp_path, file.read_bytes(), ".set", [], 300)
+
+
 @pytest.mark.parametrize("do_compression", [False, True])
 def test_every_class_is_followed_to_its_end(tmp_path, do_compression):
     content = {
