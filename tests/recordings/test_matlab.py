@@ -14,6 +14,7 @@ import scipy.io
 from emotune.errors import InputError
 from emotune.recordings.matlab import read_matlab
 from emotune.recordings.matlab_elements import check_elements
+from emotune.recordings.reading import read_recording
 
 _CELLS = np.array([[np.ones((3, 2))], [np.zeros((0, 0))]], dtype=object)
 LAYOUTS = {
@@ -211,3 +212,19 @@ def test_version_7_3_has_no_values_of_another_file(tmp_path):
         content.create_virtual_dataset("data", layout)
     with pytest.raises(InputError, match=r"a\.mat, but .*the values of `data` are in another file"):
         read_matlab(tmp_path / "a.mat", ("data",))
+
+
+@pytest.mark.parametrize("kind", ["link", "inner link", "external values"])
+def test_an_eeglab_file_of_version_7_3_does_not_point_to_other_files(tmp_path, kind):
+    path = tmp_path / "a.set"
+    with h5py.File(path, "w") as content:
+        if kind == "link":
+            content["data"] = h5py.ExternalLink("other.h5", "data")
+        elif kind == "inner link":
+            content["EEG/data"] = h5py.ExternalLink("other.h5", "data")
+        else:
+            content.create_dataset("EEG/data", (2, 2), "u1", external=[("other.raw", 0, 4)])
+    with pytest.raises(
+        InputError, match=r"EEGLAB data in .*a\.set, but .*(is a link to another place|in another file)"
+    ):
+        read_recording(path)

@@ -128,7 +128,7 @@ def read_seed_codes(file: Path) -> tuple[int, ...]:
     """
     if not file.exists():
         return SEED_CODES
-    codes = read_matlab(file, ("label",)).get("label")
+    codes = read_matlab(file, ("label",), max_items=1000 * len(SEED_CODES)).get("label")
     values = codes.ravel().tolist() if isinstance(codes, np.ndarray) and codes.dtype.kind in "fiu" else []
     if len(values) != len(SEED_CODES) or not set(values) <= {-1, 0, 1}:
         received = listed([f"{value:g}" for value in values], 20) or "no numbers"
