@@ -18,6 +18,9 @@ from emotune.errors import InputError, MissingExtra
 from emotune.recordings.companions import brainvision_fields, companions
 from emotune.recordings.edf_header import EdfHeader, read_edf_header
 from emotune.recordings.eeg_channels import is_eeg_name
+from emotune.recordings.fif_tags import check_tags
+from emotune.recordings.matlab import is_version_7_3, refuse_other_files
+from emotune.recordings.matlab_elements import check_elements
 from emotune.recordings.opened import DOWNLOAD_AGAIN, OpenedFile, no_eeg, one_line
 
 __all__ = ["READERS", "open_with_mne"]
@@ -47,7 +50,14 @@ def open_with_mne(path: Path) -> OpenedFile:
     """
     header = _edf_header(path)
     with _mne_reads(path):
-        raw = _open(path, header)
+        _refuse_lies(path)
+        try:
+            raw = _open(path, header)
+        except MemoryError as error:  # no samples are asked for yet: a header claims them
+            raise InputError(
+                f"Expected a {READERS[path.suffix.lower()][0]} file in {path} whose header fits in memory, but it asks "
+                f"for more ({one_line(error)}). {DOWNLOAD_AGAIN}"
+            ) from error
         _refuse_short_samples(path, raw)
         picks = _eeg_picks(raw)
         if not picks:
@@ -121,6 +131,18 @@ def _edf_header(path: Path) -> EdfHeader | None:
     if not header.eeg_signals():
         raise no_eeg(path, [signal.name for signal in header.signals])
     return header
+
+
+def _refuse_lies(path: Path) -> None:
+    """Look for what MNE and SciPy follow without a check, and would crash on or never return from."""
+    suffix = path.suffix.lower()
+    if suffix == ".fif":
+        check_tags(path)
+    elif suffix == ".set":
+        if is_version_7_3(path):
+            refuse_other_files(path)
+        else:
+            check_elements(path)
 
 
 def _open(path: Path, header: EdfHeader | None) -> Any:

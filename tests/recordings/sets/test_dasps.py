@@ -1,5 +1,6 @@
 """DASPS's files of MATLAB 7.3, whose stretches come in pairs."""
 
+import h5py
 import numpy as np
 import pytest
 import scipy.io
@@ -73,3 +74,11 @@ def test_the_matlab_files_of_deap_are_not_taken_for_its_own(tmp_path):
     scipy.io.savemat(tmp_path / "s01.mat", {"data": np.zeros((1, 2)), "labels": np.zeros((1, 2))})
     assert Deap.why_not(tmp_path) == ""
     assert Dasps.why_not(tmp_path) == "none of these files"
+
+
+def test_a_small_file_that_claims_much_is_not_read(tmp_path):
+    with h5py.File(tmp_path / "S01preprocessed.mat", "w") as content:
+        content.create_dataset("data", data=np.zeros((12, 20_000, 14)), compression="gzip")
+        content["labels"] = np.ones((2, 12))
+    with pytest.raises(InputError, match=r"S01pre.*, but .*3360000 values in `data`, more than the 3225600 expected"):
+        list(Dasps(tmp_path))

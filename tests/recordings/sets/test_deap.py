@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.io
 
 import emotune
 from emotune.errors import InputError
@@ -110,3 +111,10 @@ def test_files_of_full_size_are_read_in_less_than_600_mb(tmp_path, kind):
     assert shapes == "{(32, 7680)}"
     print(kind, megabytes, "MB")
     assert 100 < int(megabytes) < 600  # each file has 103 MB
+
+
+def test_a_small_file_that_claims_much_is_not_read(tmp_path):
+    content = {"data": np.zeros((40, 40, 20_000), dtype=np.int8), "labels": np.ones((40, 4))}
+    scipy.io.savemat(tmp_path / "s01.mat", content, do_compression=True)
+    with pytest.raises(InputError, match=r"s01\.mat, but .*32000000 values .*, more than the 25804800 expected"):
+        list(Deap(tmp_path))

@@ -238,3 +238,10 @@ def test_copies_of_a_sitting_are_refused(tmp_path):
         save(tmp_path / "seed-iv" / "2" / f"1_{date}.mat", {})
     with pytest.raises(InputError, match=rf"Received: .*1_{DATES[1]}\.mat, which is one more\. Take copies out"):
         SeedIV(tmp_path / "seed-iv")
+
+
+def test_a_clip_of_hours_is_not_read(tmp_path, monkeypatch):
+    write_seed(tmp_path)
+    monkeypatch.setattr("emotune.recordings.sets.seed._MAX_CLIP_S", 0.05)
+    with pytest.raises(InputError, match=r"\.mat, but .* values in a variable, more than the 620 expected at most"):
+        list(Seed(tmp_path))

@@ -26,6 +26,7 @@ _RATE_HZ = 128.0
 _N_TRIALS = 12
 _PHASES = ("told", "recalled")  # of each situation, one after the other
 _RATINGS = ("valence", "arousal")
+_MAX_ITEMS = 10 * 14 * 1920 * 12  # ten times what a file of 12 stretches of 15 s holds
 
 # The files name no channels.
 _CHANNELS = EPOC_CHANNELS
@@ -85,7 +86,7 @@ def _trials_of(file: Path) -> Iterator[RawTrial]:
 
 def _contents(file: Path) -> tuple[NDArray[Any], NDArray[Any]]:
     """Samples `(n_channels, n_times, n_trials)` in microvolts and ratings `(n_trials, 2)`, as MATLAB shows them."""
-    content = read_matlab(file, ("data", "labels"))
+    content = read_matlab(file, ("data", "labels"), max_items=_MAX_ITEMS)
     data, labels = content.get("data"), content.get("labels")
     if (
         not isinstance(data, np.ndarray)

@@ -29,6 +29,7 @@ _BASELINE_S = 3.0
 _N_TRIALS = 40
 _RATINGS = ("valence", "arousal", "dominance", "liking")
 _UNPACKED = ("data_preprocessed_python", "data_preprocessed_matlab")
+_MAX_ITEMS = 2 * 40 * 40 * 8064  # twice what a file of 40 videos and 40 channels holds
 _NAME = re.compile(r"s(\d\d)\.(dat|mat)", re.IGNORECASE)
 
 
@@ -107,7 +108,11 @@ def _trials_of(file: Path) -> Iterator[RawTrial]:
 
 
 def _contents(file: Path) -> tuple[NDArray[Any], NDArray[Any]]:
-    content = load_pickle(file) if file.suffix.lower() == ".dat" else read_matlab(file, ("data", "labels"))
+    content = (
+        load_pickle(file)
+        if file.suffix.lower() == ".dat"
+        else read_matlab(file, ("data", "labels"), max_items=_MAX_ITEMS)
+    )
     arrays = [content.get(name) if isinstance(content, dict) else None for name in ("data", "labels")]
     data, labels = arrays
     if (

@@ -43,6 +43,7 @@ from emotune.recordings.sets.seed_files import (
 __all__ = ["Seed", "SeedIV"]
 
 _RATE_HZ = 200.0
+_MAX_CLIP_S = 1800.0  # the longest takes less than five minutes
 _CLIP = re.compile(r".*_eeg(\d+)")
 
 
@@ -214,7 +215,7 @@ def _clips_of(file: Path, n_clips: int) -> list[str]:
 
 
 def _samples(file: Path, name: str) -> NDArray[Any]:
-    samples = read_matlab(file, (name,)).get(name)
+    samples = read_matlab(file, (name,), max_items=round(len(SEED_CHANNELS) * _MAX_CLIP_S * _RATE_HZ)).get(name)
     if not isinstance(samples, np.ndarray) or samples.dtype.kind not in "fiu":
         received = samples.dtype if isinstance(samples, np.ndarray) else type(samples).__name__
         raise InputError(f"Expected `{name}` in {file} to hold real numbers, in µV. Received: {received}. {REMEDY}")

@@ -13,6 +13,7 @@ import numpy as np
 from emotune.errors import InputError
 from emotune.findings import Finding, listed
 from emotune.recordings.matlab import read_matlab
+from emotune.recordings.matlab_elements import check_elements
 
 __all__ = [
     "ACCESS",
@@ -127,7 +128,7 @@ def read_seed_codes(file: Path) -> tuple[int, ...]:
     """
     if not file.exists():
         return SEED_CODES
-    codes = read_matlab(file, ("label",)).get("label")
+    codes = read_matlab(file, ("label",), max_items=1000 * len(SEED_CODES)).get("label")
     values = codes.ravel().tolist() if isinstance(codes, np.ndarray) and codes.dtype.kind in "fiu" else []
     if len(values) != len(SEED_CODES) or not set(values) <= {-1, 0, 1}:
         received = listed([f"{value:g}" for value in values], 20) or "no numbers"
@@ -161,6 +162,7 @@ def variables_of(file: Path) -> list[tuple[str, tuple[int, ...]]]:
     import scipy.io
 
     try:
+        check_elements(file, ())
         return [(name, tuple(shape)) for name, shape, _ in scipy.io.whosmat(str(file))]
     except Exception as error:  # it raises whatever damaged bytes lead it to
         raise InputError(
