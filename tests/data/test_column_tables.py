@@ -170,6 +170,39 @@ def test_other_answers_are_no_features_and_that_is_said(save):
     assert "arousal, Class" in finding.message
 
 
+def test_answers_are_known_by_the_words_of_their_names(save):
+    answers = ("emotion_id", "rating:valence", "valence_rating", "familiarity", "Class label")
+    frame = frame_of(target_power=np.arange(12.0), **{name: np.arange(12) for name in answers})
+    dataset = read_table(save(frame))
+    assert dataset.feature_names == ("f0", "f1", "f2", "f3", "target_power")
+    (finding,) = dataset.findings
+    assert all(name in finding.message for name in answers)
+    assert finding.remedy == "Rename those that were measured rather than answered: `feature:emotion_id`."
+    frame = frame.rename(columns={"valence_rating": "feature:valence_rating"})
+    assert read_table(save(frame)).feature_names[-1] == "feature:valence_rating"
+
+
+def test_whose_or_which_a_row_is_is_no_feature_and_that_is_a_warning(save):
+    frame = frame_of(
+        subject_id=np.arange(12) % 3, trial_no=np.arange(12), time=np.arange(12.0), filename=["a.edf"] * 12
+    )
+    for suffix in (".csv", ".parquet"):
+        dataset = read_table(save(frame, suffix))
+        assert dataset.feature_names == ("f0", "f1", "f2", "f3")
+        texts, identities = dataset.findings
+        assert (texts.name, identities.name, identities.severity) == ("unused-columns", "identity-columns", "warning")
+        assert identities.message.endswith("are no features: subject_id, trial_no, time.")
+        assert "Rename them to `subject`, `session`, `trial`, `stimulus` where they are that" in identities.remedy
+    kept = read_table(save(frame.rename(columns={"time": "feature:time"})))
+    assert kept.feature_names[-1] == "feature:time"
+
+
+@pytest.mark.parametrize("people", [np.arange(12) % 3, ["a", "b", "c"] * 4])
+def test_people_under_another_name_are_refused(save, people):
+    message = message_of(save(frame_of(subject=None, participant_id=people)))
+    assert "in a column `subject`. Received: participant_id. Rename" in message
+
+
 def test_texts_and_dates_are_not_used_and_that_is_said(save):
     day = pd.Series(pd.date_range("2024-01-01", periods=12))
     dataset = read_table(save(frame_of(note=["fine"] * 12, day=day, nested=[[1, 2]] * 12), ".parquet"))

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from emotune.errors import InputError
 from emotune.findings import Finding, listed
+from emotune.recordings.answers import RATINGS
 from emotune.recordings.bids_tables import Event, EventTable, number
 from emotune.recordings.interruptions import is_interruption
 from emotune.recordings.label_order import in_class_order
@@ -25,8 +26,7 @@ __all__ = ["Trial", "Trials", "trials_of"]
 _ROUNDING_S = 1e-3  # onsets and durations are rounded when they are written
 _MOMENT_S = 0.05  # many exports give a marker the duration of one sample
 
-# Scales that the field knows are ratings whatever else their columns are called; they come first.
-_KNOWN = ("valence", "arousal", "dominance", "liking", "familiarity")
+# `RATINGS` are ratings whatever else their columns are called, and come first.
 # Words that make a column of numbers a code, a time, a count or a fact about the stimulus.
 _NO_ANSWER = {
     "sample", "samples", "value", "time", "rt", "latency", "onset", "offset", "delay", "begin", "start", "stop", "end",
@@ -145,7 +145,7 @@ def _scales(tables: Sequence[EventTable], trials: Sequence[Sequence[Event]]) -> 
         ]
         values = [value for _, _, cell in cells if (value := number(cell)) is not None]
         if len(values) < len(cells):
-            if values and _fame(name) < len(_KNOWN):
+            if values and _fame(name) < len(RATINGS):
                 table, event, cell = next(entry for entry in cells if number(entry[2]) is None)
                 raise InputError(
                     f"Expected a number or n/a as `{name}` in row {event.row} of {table.path}. Received: {cell!r}. "
@@ -160,11 +160,11 @@ def _scales(tables: Sequence[EventTable], trials: Sequence[Sequence[Event]]) -> 
 def _may_be_rating(column: str) -> bool:
     if column in ("onset", "duration", "trial_type", "value", "stim_file"):
         return False
-    return _fame(column) < len(_KNOWN) or not _NO_ANSWER & set(re.split(r"[^a-z]+", column))
+    return _fame(column) < len(RATINGS) or not _NO_ANSWER & set(re.split(r"[^a-z]+", column))
 
 
 def _fame(column: str) -> int:
-    return next((i for i, known in enumerate(_KNOWN) if known in column), len(_KNOWN))
+    return next((i for i, known in enumerate(RATINGS) if known in column), len(RATINGS))
 
 
 def _answer(event: Event, name: str) -> float:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from emotune.errors import InputError
+from emotune.recordings.answers import RATING_PREFIX, RATINGS
 
 __all__ = ["Row", "is_manifest", "read_rows"]
 
@@ -20,9 +21,6 @@ _LONGEST_HEADER = 2**20
 _REQUIRED = ("file", "subject", "label")
 _BASELINE = ("baseline_start_s", "baseline_stop_s")
 _OPTIONAL = ("session", "trial", "stimulus", "start_s", "stop_s", *_BASELINE)
-# What people are usually asked; any other question is written with the prefix.
-_RATINGS = ("valence", "arousal", "dominance", "liking")
-_RATING_PREFIX = "rating:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +130,9 @@ def _text_of(path: Path) -> str:
 def _rating_columns(columns: list[str]) -> dict[str, str]:
     """The columns that are ratings, and what each is called."""
     return {
-        name: name.removeprefix(_RATING_PREFIX).strip()
+        name: name.removeprefix(RATING_PREFIX).strip()
         for name in columns
-        if name in _RATINGS or name.startswith(_RATING_PREFIX)
+        if name in RATINGS or name.startswith(RATING_PREFIX)
     }
 
 
@@ -145,11 +143,11 @@ def _refuse_columns(columns: list[str], path: Path) -> None:
     if missing:
         raise InputError(
             f"Expected the columns {', '.join(_REQUIRED)} in {path} (and optionally {', '.join(_OPTIONAL)}; beside or "
-            f"instead of label: {', '.join(_RATINGS)}, {_RATING_PREFIX}NAME). "
+            f"instead of label: {', '.join(RATINGS)}, {RATING_PREFIX}NAME). "
             f"Missing: {', '.join(missing)}. Received: {received}. Name them in the first line."
         )
     if "" in ratings.values():
-        raise InputError(f"Expected a name behind `{_RATING_PREFIX}` in {path}. Received: {received}. Add it.")
+        raise InputError(f"Expected a name behind `{RATING_PREFIX}` in {path}. Received: {received}. Add it.")
     called = list(ratings.values())
     double = [name for name in (*_REQUIRED, *_OPTIONAL, *ratings) if columns.count(name) > 1]
     double += [name for name in called if called.count(name) > 1]
