@@ -16,7 +16,8 @@ IDENTITIES = [
 ]  # fmt: skip
 MEASURED = [
     *FEATURE_NAMES, "target_power", "f1", "feature_12", "T7", "F3_alpha", "acc_y", "y_axis", "mean", "s1",
-    "sample_entropy", "time_to_peak", "no_spikes", "session2_alpha", "feature:valence_index", "feature:time", "power_index", "", "Æ",
+    "sample_entropy", "time_to_peak", "no_spikes", "session2_alpha", "feature:valence_index", "feature:time",
+    "power_index", "", "Æ",
 ]  # fmt: skip
 
 

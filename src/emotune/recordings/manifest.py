@@ -30,8 +30,8 @@ class Manifest:
     The columns are `file`, `subject`, `label` and optionally `session`, `trial`, `stimulus`, `start_s`, `stop_s`, and
     `baseline_start_s`, `baseline_stop_s` for the rest that belongs to a row. Beside or instead of `label`, what people
     said stands in `valence`, `arousal`, `dominance`, `liking`, `familiarity` or `rating:NAME`, each on
-    the scale from its lowest to its highest answer, a blank cell for no answer. Files are relative to the folder of the CSV. Without trials, the
-    rows of a (subject, session) are numbered.
+    the scale from its lowest to its highest answer, a blank cell for no answer. Files are relative to the folder of
+    the CSV. Without trials, the rows of a (subject, session) are numbered.
 
     Attributes:
         name: `manifest:` and the path.
