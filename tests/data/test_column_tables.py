@@ -119,6 +119,15 @@ def test_names_that_look_like_nothing_or_numbers_stay_names(save, name):
         assert dataset.groups["subject"][0] == name
 
 
+def test_one_person_in_two_spellings_is_refused_and_a_fraction_of_zero_is_none(save, tmp_path):
+    assert "Received: 'P01' and 'p01'. Spell" in message_of(save(frame_of(subject=["P01", "p01", "b"] * 4)))
+    assert "Received: '01' and '1'. Spell" in message_of(save(frame_of(subject=["01", "1.0", "2"] * 4)))
+    np.savez(tmp_path / "t.npz", X=np.eye(4), y=["a", "b"] * 2, subject=["P1", "p1", "P2", "P3"])
+    with pytest.raises(InputError, match="'P1' and 'p1'"):
+        read_npz(tmp_path / "t.npz")
+    assert set(read_table(save(frame_of(subject=["1.0", "1", "2.0"] * 4))).groups["subject"]) == {"1", "2"}
+
+
 @pytest.mark.parametrize(
     ("cells", "classes"),
     [([3, 1], ("1", "3")), ([1.0, 0.0], ("0", "1")), (["b", "10"], ("10", "b")), ([True, False], ("False", "True"))],

@@ -42,6 +42,18 @@ FOUR = "file,subject,label\na.edf,01,calm\nb.edf,01,afraid\nc.edf,02,calm\nd.edf
 # --- what is read
 
 
+def test_people_in_two_spellings_are_refused(folder):
+    for first, second in (("p1", "P1"), ("1", "01")):
+        text = FOUR.replace(",01,", f",{first},").replace(",02,", f",{second},")
+        assert f"Received: {min(first, second)!r} and {max(first, second)!r}. Spell" in message_of(write(folder, text))
+
+
+def test_a_spreadsheets_fraction_of_a_whole_number_is_none(folder):
+    text = "file,subject,label,trial\na.edf,1.0,calm,1\nb.edf,1,sad,2.0\nc.edf,2.0,calm,1\nd.edf,03,sad,1\n"
+    recordings = list(Manifest(write(folder, text)))
+    assert [(r.subject, r.trial) for r in recordings] == [("1", "1"), ("1", "2"), ("2", "1"), ("03", "1")]
+
+
 def test_rows_become_recordings_in_their_order(folder):
     manifest = Manifest(write(folder, FOUR))
     assert manifest.name == f"manifest:{folder / 'recordings.csv'}"

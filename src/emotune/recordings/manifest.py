@@ -19,6 +19,7 @@ from emotune.recordings.label_order import in_class_order, whole_number
 from emotune.recordings.manifest_rows import Row, read_rows
 from emotune.recordings.reading import check_recording_file, open_recording
 from emotune.recordings.recording import Recording
+from emotune.recordings.spellings import refuse_two_spellings, without_zero_fractions
 from emotune.recordings.targets import Rating
 
 __all__ = ["Manifest"]
@@ -49,7 +50,9 @@ class Manifest:
     def __init__(self, path: Path | str) -> None:
         self._path = Path(path)
         self.name = f"manifest:{path}"
-        rows = _resolve_trials(_whole_labels(read_rows(self._path)), self._path)
+        rows = _whole_names(_whole_labels(read_rows(self._path)))
+        refuse_two_spellings((row.subject for row in rows), str(self._path))
+        rows = _resolve_trials(rows, self._path)
         _refuse_missing_files(rows, self._path)
         _refuse_shared_samples(rows, self._path)
         self.emotions = _class_names(rows, self._path)
@@ -233,6 +236,18 @@ def _whole_labels(rows: list[Row]) -> list[Row]:
     if None in numbers.values():
         return rows
     return [replace(row, label=str(numbers[row.label])) if row.label else row for row in rows]
+
+
+def _whole_names(rows: list[Row]) -> list[Row]:
+    """Where all people are whole numbers, a spreadsheet's `1.0` is `1`; so with sessions, trials and stimuli."""
+    subjects, sessions, trials, stimuli = (
+        without_zero_fractions([getattr(row, name) for row in rows])
+        for name in ("subject", "session", "trial", "stimulus")
+    )
+    return [
+        replace(row, subject=subject, session=session, trial=trial, stimulus=stimulus)
+        for row, subject, session, trial, stimulus in zip(rows, subjects, sessions, trials, stimuli, strict=True)
+    ]
 
 
 def _scales(rows: list[Row], path: Path) -> dict[str, Rating]:
