@@ -145,6 +145,30 @@ def test_interruptions_are_breaks_and_no_trials(one_file):
     assert "before (1)" in findings["before-start"]
 
 
+def test_a_class_that_is_called_bad_is_a_class(one_file):
+    folder, _ = one_file(
+        ["onset|duration|trial_type", "0|1|bad", "1|1|good", "2|1|edge", "3|1|bad picture", "4|1|good", "5|0|boundary"]
+    )
+    read = BidsSet(folder)
+    assert read.emotions == ("bad", "bad picture", "edge", "good")
+    assert [r.emotion for r in read] == ["bad", "good", "edge", "bad picture", "good"]
+    assert all(r.breaks_s == () for r in read)
+    assert [finding.name for finding in read.findings] == ["interruptions"]
+
+
+@pytest.mark.parametrize(
+    ("event", "n", "is_warned"),
+    [("1|BAD_face", 2, True), ("1|BAD_face", 1, False), ("0.1|BAD_blink", 2, False), ("1|bad interval", 2, False)],
+)
+def test_marks_that_come_and_last_like_trials_are_a_warning(event, n, is_warned, one_file):
+    rows = ["onset|duration|trial_type", "0|1|good", "1|1|sad", "2|1|good", "3|1|sad"]
+    folder, _ = one_file(rows + [f"{onset}|{event}" for onset in (4, 5)[:n]])
+    read = BidsSet(folder)
+    assert read.emotions == ("good", "sad")
+    severities = {finding.name: finding.severity for finding in read.findings}
+    assert severities == {"interruptions": "note"} | ({"class-taken-for-marks": "warning"} if is_warned else {})
+
+
 def test_events_that_enclose_others_are_a_warning(one_file):
     folder, _ = one_file(["onset|duration|trial_type", "0|6|block", "1|2|happy", "3|2|sad"])
     read = BidsSet(folder)

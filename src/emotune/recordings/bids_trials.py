@@ -12,12 +12,13 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from emotune.errors import InputError
 from emotune.findings import Finding, listed
 from emotune.recordings.answers import RATINGS
 from emotune.recordings.bids_tables import Event, EventTable, number
-from emotune.recordings.interruptions import is_interruption
+from emotune.recordings.interruptions import is_recorders_mark
 from emotune.recordings.label_order import in_class_order
 from emotune.recordings.targets import Rating
 
@@ -112,7 +113,7 @@ def trials_of(tables: Sequence[EventTable]) -> Trials:
 
 
 def _is_of_the_task(event: Event) -> bool:
-    return not is_interruption(event.name)
+    return not is_recorders_mark(event.name)
 
 
 def _lasts(event: Event) -> bool:
@@ -198,6 +199,7 @@ def _findings(tables: Sequence[EventTable], trials: Sequence[Sequence[Trial]], *
             counts = Counter(event.name or "n/a" for event in events).most_common()
             shown = listed([f"{label} ({count})" for label, count in counts], 6)
             findings.append(Finding(name, "note", f"{len(events)} events {why} are no trials: {shown}."))
+    findings += _classes_lost(tables, trials, lasting=lasting)
     bare = [table.path.name for table, found in zip(tables, trials, strict=True) if not found]
     if bare:
         findings.append(
@@ -215,6 +217,30 @@ def _findings(tables: Sequence[EventTable], trials: Sequence[Sequence[Trial]], *
             )
         )
     return tuple(findings)
+
+
+def _classes_lost(tables: Sequence[EventTable], trials: Sequence[Sequence[Trial]], *, lasting: bool) -> list[Finding]:
+    """A warning where marks of the recording come as often and last as long as trials: they may be a class."""
+    counts = Counter(trial.emotion for found in trials for trial in found if trial.emotion)
+    lengths_s = [trial.stop_s - trial.start_s for found in trials for trial in found if trial.stop_s is not None]
+    marks = [event for event in _all(tables) if event.cells.get("trial_type") and not _is_of_the_task(event)]
+    suspicious = []
+    for name in dict.fromkeys(event.name for event in marks):
+        of_name = [event for event in marks if event.name == name]
+        are_long = not lasting or median(event.duration_s for event in of_name) >= 0.5 * min(lengths_s, default=0.0)
+        if name.startswith("BAD_") and are_long and len(of_name) >= min(counts.values(), default=1):
+            suspicious.append(name)
+    if not suspicious:
+        return []
+    return [
+        Finding(
+            "class-taken-for-marks",
+            "warning",
+            f"Events called {listed(suspicious, 6)} are taken for marks of bad stretches, by their name, and are as "
+            "many and as long as trials.",
+            "Rename them in the events.tsv files if they are a class.",
+        )
+    ]
 
 
 def _all(tables: Sequence[EventTable]) -> list[Event]:
