@@ -68,7 +68,10 @@ def test_every_trial_comes_back_as_it_was_written(written):
         refuse_foreign_labels(got, read)
     assert read.name == written.spec
     assert read.emotions == ("happy", "neutral", "sad")
-    assert read.scales == {"valence": Rating(2.0, 8.5), "arousal": Rating(2.0, 5.0)}
+    assert read.scales == {
+        "valence": Rating(2.0, 8.5, is_observed=True),
+        "arousal": Rating(2.0, 5.0, is_observed=True),
+    }
     places = [(r.subject, r.session, r.trial) for r in recordings]
     assert len(set(places)) == len(places)
 
@@ -231,9 +234,9 @@ def test_columns_of_numbers_are_ratings_unless_they_are_codes_times_or_constant(
     read = BidsSet(folder)
     assert read.emotions == ()
     assert list(read.scales.items()) == [
-        ("sam_valence", Rating(-1.0, 5.5)),
-        ("arousal", Rating(3.0, 4.0)),
-        ("fear", Rating(1.0, 2.0)),
+        ("sam_valence", Rating(-1.0, 5.5, is_observed=True)),
+        ("arousal", Rating(3.0, 4.0, is_observed=True)),
+        ("fear", Rating(1.0, 2.0, is_observed=True)),
     ]
     np.testing.assert_equal([r.ratings["arousal"] for r in read], [3.0, 4.0, float("nan")])
 

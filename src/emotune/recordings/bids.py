@@ -53,8 +53,8 @@ class BidsSet:
     """The EEG of a BIDS folder; satisfies `RecordingSet`. Each event that lasts is a recording.
 
     Classes are the events' `trial_type`, or their `value` where no trial has a `trial_type`. Columns of numbers are
-    ratings, each on the scale from its lowest to its highest answer. Channels whose type is not EEG, or whose status
-    is bad, are left out. `derivatives` and `sourcedata` are not looked at.
+    ratings, of whose scales the lowest and highest answers alone are known. Channels whose type is not EEG, or whose
+    status is bad, are left out. `derivatives` and `sourcedata` are not looked at.
 
     Attributes:
         name: `bids:` and the folder.

@@ -154,7 +154,7 @@ def _scales(tables: Sequence[EventTable], trials: Sequence[Sequence[Event]]) -> 
                 )
             continue
         if values and min(values) < max(values):
-            scales[name] = Rating(min(values), max(values))
+            scales[name] = Rating(min(values), max(values), is_observed=True)
     return scales
 
 
