@@ -60,6 +60,26 @@ def test_every_rating_of_a_set_is_shown_where_none_was_asked_for(deap_folder, ca
     assert ["windows", "160", "of", "2", "s"] in lines
 
 
+def test_a_rating_whose_scale_is_not_known_is_shown_whole(tmp_path, capsys):
+    import mne
+
+    info = mne.create_info(["Fp1", "Fp2", "F3", "F4", "C3", "C4", "O1", "O2"], 128.0, "eeg")
+    samples = np.random.default_rng(0).normal(scale=1e-5, size=(8, 128 * 30))
+    mne.io.RawArray(samples, info, verbose="error").save(tmp_path / "x_raw.fif", verbose="error")
+    table = tmp_path / "t.csv"
+    table.write_text(
+        "file,subject,valence,arousal[1-9],start_s,stop_s\n"
+        "x_raw.fif,1,3,4,0,8\nx_raw.fif,1,6,5,10,18\nx_raw.fif,1,9,6,20,28\n"
+    )
+    code, lines = inspected(capsys, table)
+    titles = [" ".join(line) for line in lines if line and line[0] == "Target"]
+    assert (code, titles) == (0, ["Target valence as rating", "Target arousal > 5"])
+    assert ["answers", "3", "to", "9"] in lines
+    assert inspected(capsys, table, "--target", "valence > 5")[0] == 0
+    assert main(["inspect", str(table), "--target", "valence"]) == 2
+    assert "Expected a threshold for valence" in capsys.readouterr().err
+
+
 def test_several_targets_a_threshold_and_ratings_as_they_are(deap_folder, capsys):
     _, lines = inspected(capsys, f"deap:{deap_folder}", "--target", "valence,arousal >= 4", "--threshold", ">=4.5")
     titles = [" ".join(line) for line in lines if line and line[0] == "Target"]

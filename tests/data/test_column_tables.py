@@ -119,6 +119,15 @@ def test_names_that_look_like_nothing_or_numbers_stay_names(save, name):
         assert dataset.groups["subject"][0] == name
 
 
+def test_one_person_in_two_spellings_is_refused_and_a_fraction_of_zero_is_none(save, tmp_path):
+    assert "Received: 'P01' and 'p01'. Spell" in message_of(save(frame_of(subject=["P01", "p01", "b"] * 4)))
+    assert "Received: '01' and '1'. Spell" in message_of(save(frame_of(subject=["01", "1.0", "2"] * 4)))
+    np.savez(tmp_path / "t.npz", X=np.eye(4), y=["a", "b"] * 2, subject=["P1", "p1", "P2", "P3"])
+    with pytest.raises(InputError, match="'P1' and 'p1'"):
+        read_npz(tmp_path / "t.npz")
+    assert set(read_table(save(frame_of(subject=["1.0", "1", "2.0"] * 4))).groups["subject"]) == {"1", "2"}
+
+
 @pytest.mark.parametrize(
     ("cells", "classes"),
     [([3, 1], ("1", "3")), ([1.0, 0.0], ("0", "1")), (["b", "10"], ("10", "b")), ([True, False], ("False", "True"))],
@@ -168,6 +177,39 @@ def test_other_answers_are_no_features_and_that_is_said(save):
     (finding,) = dataset.findings
     assert (finding.name, finding.severity) == ("other-answers", "note")
     assert "arousal, Class" in finding.message
+
+
+def test_answers_are_known_by_the_words_of_their_names(save):
+    answers = ("emotion_id", "rating:valence", "valence_rating", "familiarity", "Class label")
+    frame = frame_of(target_power=np.arange(12.0), **{name: np.arange(12) for name in answers})
+    dataset = read_table(save(frame))
+    assert dataset.feature_names == ("f0", "f1", "f2", "f3", "target_power")
+    (finding,) = dataset.findings
+    assert all(name in finding.message for name in answers)
+    assert finding.remedy == "Rename those that were measured rather than answered: `feature:emotion_id`."
+    frame = frame.rename(columns={"valence_rating": "feature:valence_rating"})
+    assert read_table(save(frame)).feature_names[-1] == "feature:valence_rating"
+
+
+def test_whose_or_which_a_row_is_is_no_feature_and_that_is_a_warning(save):
+    frame = frame_of(
+        subject_id=np.arange(12) % 3, trial_no=np.arange(12), time=np.arange(12.0), filename=["a.edf"] * 12
+    )
+    for suffix in (".csv", ".parquet"):
+        dataset = read_table(save(frame, suffix))
+        assert dataset.feature_names == ("f0", "f1", "f2", "f3")
+        texts, identities = dataset.findings
+        assert (texts.name, identities.name, identities.severity) == ("unused-columns", "identity-columns", "warning")
+        assert identities.message.endswith("are no features: subject_id, trial_no, time.")
+        assert "Rename them to `subject`, `session`, `trial`, `stimulus` where they are that" in identities.remedy
+    kept = read_table(save(frame.rename(columns={"time": "feature:time"})))
+    assert kept.feature_names[-1] == "feature:time"
+
+
+@pytest.mark.parametrize("people", [np.arange(12) % 3, ["a", "b", "c"] * 4])
+def test_people_under_another_name_are_refused(save, people):
+    message = message_of(save(frame_of(subject=None, participant_id=people)))
+    assert "in a column `subject`. Received: participant_id. Rename" in message
 
 
 def test_texts_and_dates_are_not_used_and_that_is_said(save):

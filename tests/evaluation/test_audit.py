@@ -343,3 +343,61 @@ def test_a_group_column_with_holes_is_refused(six):
     subject[3] = ""
     with pytest.raises(InputError, match="Expected a subject for every row of toy, or for none"):
         audit(replace(six, groups={**six.groups, "subject": subject}), by_hand([0, 1], [2, 3], [4, 5]))
+
+
+# --- what no feature may be
+
+
+def with_column(make_dataset, n_people, n_rows, column, *, n_steps=0):
+    """`n_rows` rows of each of two classes a person; the feature f2 is made of the person's number and the class."""
+    person = np.repeat(np.arange(n_people), 2 * n_rows)
+    targets = np.tile(np.repeat([0, 1], n_rows), n_people)
+    inputs = np.random.default_rng(3).normal(size=(len(person), 4)).astype(np.float32)
+    inputs[:, 2] = column(person, targets)
+    if n_steps:
+        inputs = np.stack([inputs] * n_steps, axis=1)
+        inputs[:, :, [0, 1, 3]] += np.random.default_rng(4).normal(size=(len(person), n_steps, 3))
+    trial = [f"P{p}//{t}" for p, t in zip(person, targets, strict=True)]
+    return make_dataset([f"P{p}" for p in person], trial, targets.tolist(), inputs=inputs)
+
+
+@pytest.mark.parametrize("n_steps", [0, 3])
+def test_a_copy_of_the_label_is_an_error_that_names_the_column(make_dataset, n_steps):
+    dataset = with_column(make_dataset, 6, 4, lambda person, target: 7.0 - target, n_steps=n_steps)
+    finding = named(audit(dataset, split_dataset(dataset, seed=0)), "label-among-features")[0]
+    assert finding.severity == "error"
+    assert str(finding) == (
+        "Expected features of toy that were measured. Received: one value a class, and another for each, over all 48 "
+        "rows of f2, as a copy of the label has. Take these columns out."
+    )
+
+
+@pytest.mark.parametrize("n_steps", [0, 3])
+def test_a_name_of_the_person_is_a_warning_that_names_the_column(make_dataset, n_steps):
+    dataset = with_column(make_dataset, 6, 4, lambda person, target: 20.0 + person, n_steps=n_steps)
+    findings = audit(dataset, split_dataset(dataset, seed=0))
+    finding = named(findings, "person-among-features")[0]
+    assert finding.severity == "warning"
+    assert "one value a person, and another for each, in f2: these say who it is" in str(finding)
+    assert "label-among-features" not in names(findings)
+
+
+@pytest.mark.parametrize(
+    ("n_people", "n_rows", "column"),
+    [
+        (6, 4, lambda person, target: 0.0 * target),  # constant
+        (6, 4, lambda person, target: np.where(np.arange(len(target)) == 5, 1 - target, target)),  # but for one row
+        (5, 2, lambda person, target: target),  # 20 rows
+        (6, 4, lambda person, target: person // 2),  # two people of one age
+        (12, 1, lambda person, target: np.arange(len(person))),
+    ],
+)
+def test_columns_that_go_with_neither_are_no_finding(make_dataset, n_people, n_rows, column):
+    dataset = with_column(make_dataset, n_people, n_rows, column)
+    found = names(audit(dataset, split_dataset(dataset, seed=0)))
+    assert not found & {"label-among-features", "person-among-features"}
+
+
+def test_a_table_of_people_has_a_value_a_person(make_dataset):
+    dataset = make_dataset([f"P{person}" for person in range(40)], None, [0, 1] * 20)
+    assert "person-among-features" not in names(audit(dataset, split_dataset(dataset, seed=0)))

@@ -309,6 +309,12 @@ def test_the_fingerprint_follows_recordings_classes_and_settings(recording, set_
     assert extract_all(base, FOUR).fingerprint == fingerprint_of_features(set_of(recording()), FeatureSettings())
 
 
+def test_the_fingerprint_tells_a_scale_that_is_known_from_one_that_is_observed(recording, set_of):
+    scales = (Rating(1.0, 9.0), Rating(1.0, 9.0, is_observed=True))
+    sets = [set_of(recording(), scales={"valence": scale}) for scale in scales]
+    assert len({fingerprint_of_features(recordings, FOUR) for recordings in sets}) == 2
+
+
 def test_a_new_version_of_the_features_changes_the_fingerprint(recording, set_of, monkeypatch):
     before = fingerprint_of_features(set_of(recording()), FOUR)
     monkeypatch.setattr("emotune.features.extraction.FEATURE_VERSION", 99)

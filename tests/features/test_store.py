@@ -27,7 +27,7 @@ def recordings(recording, set_of):
         recording(seconds=3, seed=1, subject="Zoë", emotion="joy", stimulus="映画"),
         recording(seconds=2, seed=2, subject="bo", session="2", trial="x", ratings={"valence": 2.5}),
         recording([*"Fp1 Fp2 F3 F4 C3 C4 O1 O2".split()], seconds=2, seed=3, emotion=""),
-        scales={"valence": Rating(1.0, 5.0), "arousal": Rating(1.0, 9.0)},
+        scales={"valence": Rating(1.0, 5.0), "arousal": Rating(1.0, 9.0, is_observed=True)},
     )
 
 

@@ -68,7 +68,10 @@ def test_every_trial_comes_back_as_it_was_written(written):
         refuse_foreign_labels(got, read)
     assert read.name == written.spec
     assert read.emotions == ("happy", "neutral", "sad")
-    assert read.scales == {"valence": Rating(2.0, 8.5), "arousal": Rating(2.0, 5.0)}
+    assert read.scales == {
+        "valence": Rating(2.0, 8.5, is_observed=True),
+        "arousal": Rating(2.0, 5.0, is_observed=True),
+    }
     places = [(r.subject, r.session, r.trial) for r in recordings]
     assert len(set(places)) == len(places)
 
@@ -145,6 +148,30 @@ def test_interruptions_are_breaks_and_no_trials(one_file):
     assert "before (1)" in findings["before-start"]
 
 
+def test_a_class_that_is_called_bad_is_a_class(one_file):
+    folder, _ = one_file(
+        ["onset|duration|trial_type", "0|1|bad", "1|1|good", "2|1|edge", "3|1|bad picture", "4|1|good", "5|0|boundary"]
+    )
+    read = BidsSet(folder)
+    assert read.emotions == ("bad", "bad picture", "edge", "good")
+    assert [r.emotion for r in read] == ["bad", "good", "edge", "bad picture", "good"]
+    assert all(r.breaks_s == () for r in read)
+    assert [finding.name for finding in read.findings] == ["interruptions"]
+
+
+@pytest.mark.parametrize(
+    ("event", "n", "is_warned"),
+    [("1|BAD_face", 2, True), ("1|BAD_face", 1, False), ("0.1|BAD_blink", 2, False), ("1|bad interval", 2, False)],
+)
+def test_marks_that_come_and_last_like_trials_are_a_warning(event, n, is_warned, one_file):
+    rows = ["onset|duration|trial_type", "0|1|good", "1|1|sad", "2|1|good", "3|1|sad"]
+    folder, _ = one_file(rows + [f"{onset}|{event}" for onset in (4, 5)[:n]])
+    read = BidsSet(folder)
+    assert read.emotions == ("good", "sad")
+    severities = {finding.name: finding.severity for finding in read.findings}
+    assert severities == {"interruptions": "note"} | ({"class-taken-for-marks": "warning"} if is_warned else {})
+
+
 def test_events_that_enclose_others_are_a_warning(one_file):
     folder, _ = one_file(["onset|duration|trial_type", "0|6|block", "1|2|happy", "3|2|sad"])
     read = BidsSet(folder)
@@ -207,9 +234,9 @@ def test_columns_of_numbers_are_ratings_unless_they_are_codes_times_or_constant(
     read = BidsSet(folder)
     assert read.emotions == ()
     assert list(read.scales.items()) == [
-        ("sam_valence", Rating(-1.0, 5.5)),
-        ("arousal", Rating(3.0, 4.0)),
-        ("fear", Rating(1.0, 2.0)),
+        ("sam_valence", Rating(-1.0, 5.5, is_observed=True)),
+        ("arousal", Rating(3.0, 4.0, is_observed=True)),
+        ("fear", Rating(1.0, 2.0, is_observed=True)),
     ]
     np.testing.assert_equal([r.ratings["arousal"] for r in read], [3.0, 4.0, float("nan")])
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from emotune.errors import InputError
-from emotune.recordings.interruptions import breaks_within
+from emotune.recordings.interruptions import breaks_within, is_recorders_mark
 from emotune.recordings.reading import read_recording
 
 NAMES = ("Fp1", "Cz", "O2")
@@ -27,6 +27,15 @@ NAMES = ("Fp1", "Cz", "O2")
 )
 def test_descriptions_are_told_apart(description, found):
     assert breaks_within([(2.0, 3.0, description)], 0.0, 60.0) == ((found,) if found else ())
+
+
+def test_an_event_is_a_mark_by_the_name_that_software_gives():
+    marks = [
+        "boundary", "EDGE boundary", "BAD boundary", "New Segment/", "new segment", "Bad Interval/Bad Min-Max",
+        "BAD_ACQ_SKIP", "bad_acq_skip", "BAD_cough",
+    ]  # fmt: skip
+    events = ["bad", "Bad", "BAD", "edge", "bad picture", "bad_picture", "badge", "boundary stone", "my boundary"]
+    assert [name for name in (*marks, *events) if is_recorders_mark(name)] == marks
 
 
 def test_breaks_are_cut_to_the_stretch_sorted_and_counted_from_its_start():

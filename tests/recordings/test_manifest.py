@@ -42,6 +42,18 @@ FOUR = "file,subject,label\na.edf,01,calm\nb.edf,01,afraid\nc.edf,02,calm\nd.edf
 # --- what is read
 
 
+def test_people_in_two_spellings_are_refused(folder):
+    for first, second in (("p1", "P1"), ("1", "01")):
+        text = FOUR.replace(",01,", f",{first},").replace(",02,", f",{second},")
+        assert f"Received: {min(first, second)!r} and {max(first, second)!r}. Spell" in message_of(write(folder, text))
+
+
+def test_a_spreadsheets_fraction_of_a_whole_number_is_none(folder):
+    text = "file,subject,label,trial\na.edf,1.0,calm,1\nb.edf,1,sad,2.0\nc.edf,2.0,calm,1\nd.edf,03,sad,1\n"
+    recordings = list(Manifest(write(folder, text)))
+    assert [(r.subject, r.trial) for r in recordings] == [("1", "1"), ("1", "2"), ("2", "1"), ("03", "1")]
+
+
 def test_rows_become_recordings_in_their_order(folder):
     manifest = Manifest(write(folder, FOUR))
     assert manifest.name == f"manifest:{folder / 'recordings.csv'}"
@@ -154,7 +166,10 @@ RATED = "file,subject,Valence,rating:How tense\na.edf,1,1.5,-3\nb.edf,1,,0\nc.ed
 def test_ratings_stand_instead_of_a_label(folder):
     manifest = Manifest(write(folder, RATED))
     assert manifest.emotions == ()
-    assert manifest.scales == {"valence": Rating(1.5, 8.0), "how tense": Rating(-3.0, 2.0)}
+    assert manifest.scales == {
+        "valence": Rating(1.5, 8.0, is_observed=True),
+        "how tense": Rating(-3.0, 2.0, is_observed=True),
+    }
     recordings = list(manifest)
     assert [r.emotion for r in recordings] == [""] * 4
     np.testing.assert_equal([r.ratings["valence"] for r in recordings], [1.5, np.nan, 8.0, 5.0])
@@ -164,8 +179,19 @@ def test_ratings_stand_instead_of_a_label(folder):
 def test_ratings_stand_beside_labels_of_which_some_may_be_blank(folder):
     text = "file;subject;label;arousal\na.edf;1;01;1,5\nb.edf;1;2.0;4\nc.edf;2;;5\n"
     manifest = Manifest(write(folder, text))
-    assert (manifest.emotions, manifest.scales) == (("1", "2"), {"arousal": Rating(1.5, 5.0)})
+    assert (manifest.emotions, manifest.scales) == (("1", "2"), {"arousal": Rating(1.5, 5.0, is_observed=True)})
     assert [r.emotion for r in manifest] == ["1", "2", ""]
+
+
+def test_a_header_may_state_a_scale(folder):
+    for valence, tense in (
+        ("Valence[1-9]", "[-4 to 4]"),
+        ("valence [ 1 – 9 ]", "[-4..4.0]"),
+        ("valence[1..9]", "[-4-4]"),
+    ):
+        manifest = Manifest(write(folder, RATED.replace("Valence", valence).replace("tense", f"tense{tense}")))
+        assert manifest.scales == {"valence": Rating(1.0, 9.0), "how tense": Rating(-4.0, 4.0)}
+    assert next(iter(manifest)).ratings == {"valence": 1.5, "how tense": -3.0}
 
 
 def test_without_ratings_there_are_no_scales(folder):
@@ -184,6 +210,9 @@ def test_without_ratings_there_are_no_scales(folder):
         (RATED.replace("How tense", "x").replace("1.5", "8").replace(",5,", ",8,"), "8 in all 3 rows that have one"),
         ("file,subject,label,liking\na.edf,1,x,\nb.edf,1,y,\n", "Received: blank cells alone."),
         (RATED.replace("subject", "who"), "Missing: subject."),
+        (RATED.replace("Valence", "Valence[2-9]"), "Expected `valence` from 2 to 9 in row 2 of"),
+        (RATED.replace("Valence", "Valence[9-1]"), "as in valence[1-9]. Received: valence[9-1]."),
+        (RATED.replace("Valence", "Valence[SAM]"), "as in valence[1-9]. Received: valence[sam]."),
         (
             "file,subject,trial,valence\na.edf,1,t,1\nb.edf,1,t,2\n",
             "one rating of valence for trial 't' of subject '1' in",

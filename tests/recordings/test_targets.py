@@ -239,6 +239,46 @@ def test_a_target_is_kept_as_json(choice):
     assert Target.from_dict(json.loads(json.dumps(target(choice).to_dict()))) == target(choice)
 
 
+def test_an_observed_scale_is_kept_as_json():
+    for rating in (Rating(1.0, 9.0), Rating(3.0, 9.0, is_observed=True)):
+        assert Rating.from_list(json.loads(json.dumps(rating.to_list()))) == rating
+        whole = Target("valence", (), rating)
+        assert Target.from_dict(json.loads(json.dumps(whole.to_dict()))) == whole
+
+
+def test_an_observed_scale_has_no_middle_to_be_cut_at():
+    scales = {"valence": Rating(3.0, 9.0, is_observed=True)}
+    with pytest.raises(InputError) as caught:
+        target_of(TargetChoice("valence"), (), scales, of="t.csv")
+    assert str(caught.value) == (
+        "Expected a threshold for valence of t.csv, whose scale is not known: its answers go from 3 to 9. Received: "
+        "none. Choose one, as in --target 'valence > 6', or state the scale in a manifest's header, as in valence[1-9]."
+    )
+    assert target_of(TargetChoice("valence", 5.0), (), scales, of="t.csv").threshold == 5.0
+    assert target_of(TargetChoice("valence", as_rating=True), (), scales, of="t.csv").rating == scales["valence"]
+
+
+STATED, OBSERVED = Rating(1.0, 9.0), Rating(3.0, 9.0, is_observed=True)
+
+
+@pytest.mark.parametrize(
+    ("of", "threshold", "on", "found"),
+    [
+        (STATED, 5.0, OBSERVED, 5.0),
+        (STATED, 2.0, OBSERVED, None),  # does not part 3 to 9
+        (STATED, 5.0, Rating(0.0, 100.0, is_observed=True), None),  # another scale
+        (OBSERVED, 5.0, STATED, 5.0),
+        (OBSERVED, 5.0, Rating(1.0, 7.0), None),
+        (OBSERVED, 5.0, Rating(4.0, 10.0, is_observed=True), 5.0),
+    ],
+)
+def test_where_a_scale_is_observed_the_threshold_itself_is_kept(of, threshold, on, found):
+    trained = Target("valence", ("low valence", "high valence"), of, threshold)
+    there = trained.on((), {"valence": on})
+    assert (None if there is None else there.threshold) == found
+    assert there is None or there.rating == on
+
+
 @pytest.mark.parametrize("content", [{}, {**target(EVERY[1]).to_dict(), "scale": [1.0]}, {"name": "x"}])
 def test_what_describes_no_target_is_an_error(content):
     with pytest.raises((KeyError, TypeError, ValueError)):

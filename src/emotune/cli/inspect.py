@@ -105,14 +105,18 @@ def _show_recordings(
 
 
 def _every(source: RecordingSet, asked: TargetChoice) -> tuple[TargetChoice, ...]:
-    """Emotions and all ratings, each as it was asked to be cut."""
+    """Emotions and all ratings, each as it was asked to be cut, or whole where nothing tells where to cut it."""
     from dataclasses import replace
 
     from emotune.recordings.targets import EMOTION, TargetChoice
 
     is_cut = asked.threshold is not None or asked.as_rating
     emotions = (TargetChoice(EMOTION),) if source.emotions and not is_cut else ()
-    return (*emotions, *(replace(asked, name=name) for name in source.scales)) or (asked,)
+    ratings = (
+        replace(asked, name=name, as_rating=asked.as_rating or (scale.is_observed and asked.threshold is None))
+        for name, scale in source.scales.items()
+    )
+    return (*emotions, *ratings) or (asked,)
 
 
 def _rows_of_recordings(found: Inspection, settings: FeatureSettings) -> list[tuple[str, str]]:
@@ -188,7 +192,7 @@ def _print_rating(target: Target, found: Inspection) -> None:
     scale = target.rating
     rows = [("known", f"{len(known)} of {len(values)}")]
     if scale is not None:
-        rows.append(("scale", f"{scale.low:g} to {scale.high:g}"))
+        rows.append(("answers" if scale.is_observed else "scale", f"{scale.low:g} to {scale.high:g}"))
     if len(known):
         quartiles = np.quantile(known, [0.0, 0.25, 0.5, 0.75, 1.0])
         rows.append(("mean ± standard deviation", f"{known.mean():.2f} ± {known.std():.2f}"))

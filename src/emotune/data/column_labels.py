@@ -61,7 +61,7 @@ def classes_of_column(
                 "Leave the threshold out, or name a column of ratings by --target."
             )
         values = np.array(numbers, dtype=np.float64)
-        scale = Rating(float(values.min()), float(values.max()))
+        scale = Rating(float(values.min()), float(values.max()), is_observed=True)
         rating = TargetChoice(label, choice.threshold, choice.rule)
         above = values >= choice.threshold if choice.rule == ">=" else values > choice.threshold
         if above.all() or not above.any():

@@ -15,19 +15,13 @@ from emotune.data.rows import PARTS, dataset_of_rows, layout_of_names
 from emotune.data.table_files import Table, read_columns
 from emotune.errors import InputError
 from emotune.findings import Finding, listed
+from emotune.recordings.answers import FEATURE_PREFIX, LABELS, is_answer, is_identity, is_person
 from emotune.recordings.targets import TargetChoice
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["read_table"]
-
-# The column of the labels, where the user names none: the first that is there.
-_LABELS = ("label", "emotion", "class", "target", "y")
-
-# What people answer, under the names that data sets use. Beside the target these are answers too: a network that
-# sees them learns nothing of the EEG.
-_ANSWERS = (*_LABELS, "valence", "arousal", "dominance", "liking")
 
 _PART = "part"
 _PART_NAMES = {"train": "train", "training": "train", "validation": "validation", "val": "validation", "test": "test"}
@@ -44,7 +38,8 @@ def read_table(path: Path | str, target: TargetChoice = _OWN_CHOICE) -> Dataset:
       in capitals or not; none of them need be there.
     - The label column is the target's name or else the first of `label`, `emotion`, `class`, `target` and `y`: words
       or whole numbers, or numbers that the target's threshold cuts in two.
-    - Other columns that hold answers, and texts, are not used, and that is said; all other columns are features.
+    - Other columns that hold answers by their names, that say whose or which a row is, and texts, are not used, and
+      that is said; all other columns are features, and so is every column of numbers called `feature:NAME`.
 
     Args:
         path: CSV (commas, semicolons, tabs; decimal points or commas) or Parquet.
@@ -62,13 +57,13 @@ def read_table(path: Path | str, target: TargetChoice = _OWN_CHOICE) -> Dataset:
             f"Expected a target of {path} that was felt or meant. Received: {target.name}, which says whose "
             "the rows are and what they belong to. Choose another column by --target."
         )
-    roles = {*GROUPS, _PART, *_LABELS, wanted} - {""}
+    roles = {*GROUPS, _PART, *LABELS, wanted} - {""}
     table = read_columns(path, lambda name: name.lower() in roles)
     names = [str(name) for name in table.frame.columns]
     role_of = _roles(names, roles, path)
-    label = next((role_of[name] for name in ([wanted] if wanted else _LABELS) if name in role_of), None)
+    label = next((role_of[name] for name in ([wanted] if wanted else LABELS) if name in role_of), None)
     if label is None:
-        expected = f"`{target.name}`" if wanted else f"one of {', '.join(_LABELS)}"
+        expected = f"`{target.name}`" if wanted else f"one of {', '.join(LABELS)}"
         raise InputError(
             f"Expected a column for the labels in {path}, {expected}. Received: {listed(names, _LISTED)}. "
             "Rename one of them, or choose one by --target."
@@ -76,8 +71,14 @@ def read_table(path: Path | str, target: TargetChoice = _OWN_CHOICE) -> Dataset:
     targets, classes, said = classes_of_column(table, label, target, path)
 
     used = {label, *(role_of[name] for name in (*GROUPS, _PART) if name in role_of)}
-    answers = [name for name in names if name not in used and name.lower() in _ANSWERS]
-    inputs, features, texts = _features(table, [name for name in names if name not in (*used, *answers)], path)
+    others = [name for name in names if name not in used]
+    answers = [name for name in others if is_answer(name)]
+    if GROUPS[0] not in role_of:
+        _refuse_people([name for name in others if is_person(name)], path)
+    # A path or a date would be no feature anyway.
+    identities = [name for name in others if is_identity(name) and _has_numbers(table, name)]
+    measured = [name for name in others if name not in (*answers, *identities)]
+    inputs, features, texts = _features(table, measured, path)
     groups = {name: _group(table, role_of[name], path) for name in GROUPS if name in role_of}
     layout = layout_of_names(features)
     return dataset_of_rows(
@@ -90,7 +91,7 @@ def read_table(path: Path | str, target: TargetChoice = _OWN_CHOICE) -> Dataset:
         layout=layout,
         parts=_parts(table, role_of[_PART], path) if _PART in role_of else None,
         findings=[
-            *_not_used(path, [*texts, *table.left_out], answers),
+            *_not_used(path, [*texts, *table.left_out], answers, identities),
             *_constant(path, inputs, features),
         ],
         provenance={"source": "table", "label": label, "target": None if said is None else said.to_dict()},
@@ -110,6 +111,15 @@ def _roles(names: Sequence[str], roles: set[str], path: Path) -> dict[str, str]:
         if role in roles:
             found[role] = name
     return found
+
+
+def _refuse_people(people: Sequence[str], path: Path) -> None:
+    """People who are known but not called `subject` would be on both sides of every split."""
+    if people:
+        raise InputError(
+            f"Expected the people of {path} in a column `subject`. Received: {listed(people, _LISTED)}. Rename the "
+            f"column of the people to `subject`, or to `{FEATURE_PREFIX}{people[0]}` what was measured."
+        )
 
 
 def _features(
@@ -167,6 +177,15 @@ def _as_numbers(table: Table, name: str, path: Path) -> pd.Series | None:
     )
 
 
+def _has_numbers(table: Table, name: str) -> bool:
+    import pandas as pd
+
+    column = table.frame[name]
+    if pd.api.types.is_object_dtype(column) or pd.api.types.is_string_dtype(column):
+        return bool(pd.to_numeric(column, errors="coerce").notna().any())
+    return pd.api.types.is_numeric_dtype(column)
+
+
 def _group(table: Table, name: str, path: Path) -> NDArray[np.str_]:
     names = table.texts(name)
     if "" in names:
@@ -197,7 +216,7 @@ def _parts(table: Table, name: str, path: Path) -> dict[str, NDArray[np.int64]]:
     return parts
 
 
-def _not_used(path: Path, others: Sequence[str], answers: Sequence[str]) -> list[Finding]:
+def _not_used(path: Path, others: Sequence[str], answers: Sequence[str], identities: Sequence[str]) -> list[Finding]:
     findings = []
     if others:
         findings.append(
@@ -214,8 +233,19 @@ def _not_used(path: Path, others: Sequence[str], answers: Sequence[str]) -> list
                 "other-answers",
                 "note",
                 f"{path} has other columns of labels or ratings beside the target, which are no features: "
-                f"{', '.join(answers)}.",
-                "Rename those that were measured rather than answered.",
+                f"{listed(answers, _LISTED)}.",
+                f"Rename those that were measured rather than answered: `{FEATURE_PREFIX}{answers[0]}`.",
+            )
+        )
+    if identities:
+        findings.append(
+            Finding(
+                "identity-columns",
+                "warning",
+                f"{path} has columns that by their names say whose or which a row is, which are no features: "
+                f"{listed(identities, _LISTED)}.",
+                f"Rename them to {', '.join(f'`{name}`' for name in GROUPS)} where they are that, and to "
+                f"`{FEATURE_PREFIX}{identities[0]}` what was measured.",
             )
         )
     return findings

@@ -14,6 +14,7 @@ from emotune.data.fingerprinting import fingerprint_of_rows
 from emotune.errors import InputError
 from emotune.features.layout import BANDS_HZ, STANDARD, WHOLE_HEAD, Layout
 from emotune.findings import Finding
+from emotune.recordings.spellings import refuse_two_spellings, without_zero_fractions
 
 __all__ = ["PARTS", "dataset_of_rows", "group_name", "layout_of_names"]
 
@@ -51,7 +52,7 @@ def dataset_of_rows(
         provenance: where the rows are from; their number and that of each class are added.
 
     Raises:
-        InputError: if there is one class only.
+        InputError: if there is one class only, or one person in two spellings.
     """
     present = np.unique(targets)
     if len(present) < 2:
@@ -59,7 +60,10 @@ def dataset_of_rows(
             f"Expected rows of at least 2 classes in {name}. Received one: {class_names[present[0]]!r} in all "
             f"{len(targets)} rows. Add rows of another class."
         )
-    full = {column: groups.get(column, np.full(len(inputs), "", dtype=np.str_)) for column in GROUPS}
+    full = {column: np.full(len(inputs), "", dtype=np.str_) for column in GROUPS} | {
+        column: np.array(without_zero_fractions(names.tolist()), dtype=np.str_) for column, names in groups.items()
+    }
+    refuse_two_spellings(full["subject"].tolist(), name)
     if (full["trial"] != "").any():
         columns = zip(*(full[column].tolist() for column in ("subject", "session", "trial")), strict=True)
         full["trial"] = np.array(["/".join(names) for names in columns], dtype=np.str_)

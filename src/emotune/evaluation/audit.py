@@ -30,6 +30,9 @@ HELD_APART: Mapping[str, tuple[str, ...]] = {
 
 SINGULAR = {"subject": "person", "trial": "trial"}
 
+# In so few rows a measurement in steps may go with the classes or the people by chance.
+_COINCIDENCE = 20
+
 # So many names are shown in a message.
 _LISTED = 5
 
@@ -166,6 +169,64 @@ def _person_is_label(dataset: Dataset, split: Split) -> Iterator[Finding]:
         )
 
 
+def _label_among_features(dataset: Dataset, split: Split) -> Iterator[Finding]:
+    """A column with one value a class, another for each, is the label under another name."""
+    if len(dataset) <= _COINCIDENCE or len(np.unique(dataset.targets)) < 2:
+        return
+    copies = _columns_that_name(dataset, dataset.targets)
+    if copies:
+        yield Finding(
+            "label-among-features",
+            "error",
+            f"Expected features of {dataset.name} that were measured. Received: one value a class, and another for "
+            f"each, over all {len(dataset)} rows of {listed(copies, _LISTED)}, as a copy of the label has.",
+            "Take these columns out.",
+        )
+
+
+def _person_among_features(dataset: Dataset, split: Split) -> Iterator[Finding]:
+    """A column with one value a person, another for each, is the person under another name."""
+    n_people = _n_people(dataset)
+    # One row a person is a table of people, in which every measurement has this property.
+    if n_people < 2 or len(dataset) < max(2 * n_people, _COINCIDENCE + 1):
+        return
+    names = _columns_that_name(dataset, np.unique(dataset.groups["subject"], return_inverse=True)[1])
+    if names:
+        yield Finding(
+            "person-among-features",
+            "warning",
+            f"Expected features of {dataset.name} that change within a person. Received: one value a person, and "
+            f"another for each, in {listed(names, _LISTED)}: these say who it is, not what is felt.",
+            "Take these columns out.",
+        )
+
+
+def _columns_that_name(dataset: Dataset, groups: NDArray[np.int64]) -> list[str]:
+    """Names of the features whose value is the same in all rows of a group and no other group's.
+
+    Args:
+        dataset: the inputs.
+        groups: `(n,)`, which group a row is of.
+    """
+    values = dataset.inputs.reshape(len(dataset), -1)
+    columns = np.arange(values.shape[1])
+    of_group: list[NDArray[np.float32]] = []
+    # What is measured differs between two rows of the first group: few columns, if any, are looked at in all.
+    for group in np.unique(groups):
+        of_it = np.flatnonzero(groups == group)
+        same = values[of_it[0], columns] == values[of_it[-1], columns]
+        columns, of_group = columns[same], [kept[same] for kept in of_group]
+        rows = values[np.ix_(of_it, columns)]
+        same = (rows == rows[:1]).all(axis=0)
+        columns = columns[same]
+        of_group = [*(kept[same] for kept in of_group), rows[0, same]]
+        if not len(columns):
+            return []
+    different = (np.diff(np.sort(np.stack(of_group), axis=0), axis=0) != 0).all(axis=0)
+    n_features = len(dataset.feature_names)
+    return [dataset.feature_names[place] for place in dict.fromkeys((columns[different] % n_features).tolist())]
+
+
 def _people(dataset: Dataset, split: Split) -> Iterator[Finding]:
     subjects, n_people = dataset.groups["subject"], _n_people(dataset)
     if n_people < 2 and not group_is_known(dataset, "trial"):
@@ -248,7 +309,9 @@ CHECKS: tuple[Callable[[Dataset, Split], Iterator[Finding]], ...] = (
     _classes,
     _groups_apart,
     _identical_rows,
+    _label_among_features,
     _person_is_label,
+    _person_among_features,
     _people,
     _stimuli,
 )

@@ -280,7 +280,7 @@ def fingerprint_of_features(recordings: RecordingSet, settings: FeatureSettings)
         {
             "recordings": recordings.fingerprint(),
             "emotions": list(recordings.emotions),
-            "scales": {name: [scale.low, scale.high] for name, scale in recordings.scales.items()},
+            "scales": {name: scale.to_list() for name, scale in recordings.scales.items()},
             "settings": settings.to_dict(),
             "feature_version": FEATURE_VERSION,
             "standard_layout": STANDARD.to_dict(),

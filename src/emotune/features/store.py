@@ -31,7 +31,7 @@ from emotune.recordings.targets import Rating
 __all__ = ["cache_folder", "stored_features"]
 
 # Raised whenever the arrangement of the file changes; part of its name, so that versions live side by side.
-_STORE_VERSION = 2
+_STORE_VERSION = 3
 
 _COLUMNS = ("values", "recording", "starts_s")
 _TEXTS = ("subject", "session", "trial", "stimulus", "emotion")
@@ -137,7 +137,7 @@ def _write(path: Path, table: FeatureTable) -> None:
         {
             "layout": table.layout.to_dict(),
             "emotions": list(table.emotions),
-            "scales": {name: [scale.low, scale.high] for name, scale in table.scales.items()},
+            "scales": {name: scale.to_list() for name, scale in table.scales.items()},
             "findings": [finding.to_dict() for finding in table.findings],
             "interpolated": dict(table.interpolated),
             "n_recordings": table.n_recordings,
@@ -176,7 +176,7 @@ def _read(path: Path) -> FeatureTable | None:
         known: dict[str, Any] = json.loads(content)
         for name in _TEXTS:
             arrays[name] = np.char.decode(arrays[name], "utf-8")
-        scales = {name: Rating(*ends) for name, ends in known["scales"].items()}
+        scales = {name: Rating.from_list(scale) for name, scale in known["scales"].items()}
         arrays[_RATINGS] = {name: arrays[_RATINGS][:, column] for column, name in enumerate(scales)}
         return FeatureTable(
             **arrays,

@@ -18,7 +18,7 @@ from emotune.findings import Finding, listed
 from emotune.recordings.bids_tables import Channel, Event, EventTable, read_channels, read_events
 from emotune.recordings.bids_trials import Trial, trials_of
 from emotune.recordings.companions import companions
-from emotune.recordings.interruptions import breaks_within
+from emotune.recordings.interruptions import breaks_within, is_recorders_mark
 from emotune.recordings.opened import OpenedFile, no_eeg, one_line
 from emotune.recordings.reading import check_recording_file, open_recording
 from emotune.recordings.recording import Recording
@@ -53,8 +53,8 @@ class BidsSet:
     """The EEG of a BIDS folder; satisfies `RecordingSet`. Each event that lasts is a recording.
 
     Classes are the events' `trial_type`, or their `value` where no trial has a `trial_type`. Columns of numbers are
-    ratings, each on the scale from its lowest to its highest answer. Channels whose type is not EEG, or whose status
-    is bad, are left out. `derivatives` and `sourcedata` are not looked at.
+    ratings, of whose scales the lowest and highest answers alone are known. Channels whose type is not EEG, or whose
+    status is bad, are left out. `derivatives` and `sourcedata` are not looked at.
 
     Attributes:
         name: `bids:` and the folder.
@@ -140,6 +140,7 @@ class BidsSet:
             unknown = dict.fromkeys(self.scales, float("nan"))
             yield replace(opened.stretch(), trial=file.task, ratings=unknown)
             return
+        marks = [_mark(event) for event in file.events.events if is_recorders_mark(event.name)]
         for trial in trials:
             place = f"{file.events.path}, row {trial.row}"
             try:
@@ -147,7 +148,7 @@ class BidsSet:
             except InputError as error:
                 raise type(error)(f"{place}: {error}") from error
             stop_s = trial.start_s + recording.duration_s
-            noted = breaks_within(map(_mark, file.events.events), trial.start_s, stop_s)
+            noted = breaks_within(marks, trial.start_s, stop_s)
             yield replace(
                 recording,
                 emotion=trial.emotion,

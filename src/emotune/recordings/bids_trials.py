@@ -12,11 +12,13 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from emotune.errors import InputError
 from emotune.findings import Finding, listed
+from emotune.recordings.answers import RATINGS
 from emotune.recordings.bids_tables import Event, EventTable, number
-from emotune.recordings.interruptions import is_interruption
+from emotune.recordings.interruptions import is_recorders_mark
 from emotune.recordings.label_order import in_class_order
 from emotune.recordings.targets import Rating
 
@@ -25,8 +27,7 @@ __all__ = ["Trial", "Trials", "trials_of"]
 _ROUNDING_S = 1e-3  # onsets and durations are rounded when they are written
 _MOMENT_S = 0.05  # many exports give a marker the duration of one sample
 
-# Scales that the field knows are ratings whatever else their columns are called; they come first.
-_KNOWN = ("valence", "arousal", "dominance", "liking", "familiarity")
+# `RATINGS` are ratings whatever else their columns are called, and come first.
 # Words that make a column of numbers a code, a time, a count or a fact about the stimulus.
 _NO_ANSWER = {
     "sample", "samples", "value", "time", "rt", "latency", "onset", "offset", "delay", "begin", "start", "stop", "end",
@@ -112,7 +113,7 @@ def trials_of(tables: Sequence[EventTable]) -> Trials:
 
 
 def _is_of_the_task(event: Event) -> bool:
-    return not is_interruption(event.name)
+    return not is_recorders_mark(event.name)
 
 
 def _lasts(event: Event) -> bool:
@@ -145,7 +146,7 @@ def _scales(tables: Sequence[EventTable], trials: Sequence[Sequence[Event]]) -> 
         ]
         values = [value for _, _, cell in cells if (value := number(cell)) is not None]
         if len(values) < len(cells):
-            if values and _fame(name) < len(_KNOWN):
+            if values and _fame(name) < len(RATINGS):
                 table, event, cell = next(entry for entry in cells if number(entry[2]) is None)
                 raise InputError(
                     f"Expected a number or n/a as `{name}` in row {event.row} of {table.path}. Received: {cell!r}. "
@@ -153,18 +154,18 @@ def _scales(tables: Sequence[EventTable], trials: Sequence[Sequence[Event]]) -> 
                 )
             continue
         if values and min(values) < max(values):
-            scales[name] = Rating(min(values), max(values))
+            scales[name] = Rating(min(values), max(values), is_observed=True)
     return scales
 
 
 def _may_be_rating(column: str) -> bool:
     if column in ("onset", "duration", "trial_type", "value", "stim_file"):
         return False
-    return _fame(column) < len(_KNOWN) or not _NO_ANSWER & set(re.split(r"[^a-z]+", column))
+    return _fame(column) < len(RATINGS) or not _NO_ANSWER & set(re.split(r"[^a-z]+", column))
 
 
 def _fame(column: str) -> int:
-    return next((i for i, known in enumerate(_KNOWN) if known in column), len(_KNOWN))
+    return next((i for i, known in enumerate(RATINGS) if known in column), len(RATINGS))
 
 
 def _answer(event: Event, name: str) -> float:
@@ -198,6 +199,7 @@ def _findings(tables: Sequence[EventTable], trials: Sequence[Sequence[Trial]], *
             counts = Counter(event.name or "n/a" for event in events).most_common()
             shown = listed([f"{label} ({count})" for label, count in counts], 6)
             findings.append(Finding(name, "note", f"{len(events)} events {why} are no trials: {shown}."))
+    findings += _classes_lost(tables, trials, lasting=lasting)
     bare = [table.path.name for table, found in zip(tables, trials, strict=True) if not found]
     if bare:
         findings.append(
@@ -215,6 +217,30 @@ def _findings(tables: Sequence[EventTable], trials: Sequence[Sequence[Trial]], *
             )
         )
     return tuple(findings)
+
+
+def _classes_lost(tables: Sequence[EventTable], trials: Sequence[Sequence[Trial]], *, lasting: bool) -> list[Finding]:
+    """A warning where marks of the recording come as often and last as long as trials: they may be a class."""
+    counts = Counter(trial.emotion for found in trials for trial in found if trial.emotion)
+    lengths_s = [trial.stop_s - trial.start_s for found in trials for trial in found if trial.stop_s is not None]
+    marks = [event for event in _all(tables) if event.cells.get("trial_type") and not _is_of_the_task(event)]
+    suspicious = []
+    for name in dict.fromkeys(event.name for event in marks):
+        of_name = [event for event in marks if event.name == name]
+        are_long = not lasting or median(event.duration_s for event in of_name) >= 0.5 * min(lengths_s, default=0.0)
+        if name.startswith("BAD_") and are_long and len(of_name) >= min(counts.values(), default=1):
+            suspicious.append(name)
+    if not suspicious:
+        return []
+    return [
+        Finding(
+            "class-taken-for-marks",
+            "warning",
+            f"Events called {listed(suspicious, 6)} are taken for marks of bad stretches, by their name, and are as "
+            "many and as long as trials.",
+            "Rename them in the events.tsv files if they are a class.",
+        )
+    ]
 
 
 def _all(tables: Sequence[EventTable]) -> list[Event]:

@@ -5,13 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-__all__ = ["breaks_within", "is_interruption"]
+__all__ = ["breaks_within", "is_interruption", "is_recorders_mark"]
 
 # EEGLAB's `boundary`, MNE's `EDGE boundary` and `BAD boundary`, and a BrainVision recorder that was paused.
 # What such a marker calls its duration is what was cut out, not a stretch of the samples that are left.
 _POINT = re.compile(r"boundary|^edge|^new segment", re.IGNORECASE)
 # MNE's `BAD_ACQ_SKIP` and whatever a user marked, BrainVision's `Bad Interval`.
 _STRETCH = re.compile(r"^bad", re.IGNORECASE)
+
+# What recorders, EEGLAB and MNE themselves write, and MNE's way of writing a user's own: a capital BAD_.
+_BY_RECORDER = re.compile(r"(?i:(edge |bad )?boundary|new segment\b.*|bad interval\b.*|bad_acq_skip)")
+_BY_USER = re.compile(r"BAD_.*")
+
+
+def is_recorders_mark(event: str) -> bool:
+    """Whether an event of an experiment speaks of the recording itself, by the name that software gives such marks.
+
+    Unlike an annotation of a file, an event may be called `bad` or `edge` for what was shown.
+    """
+    return bool(_BY_RECORDER.fullmatch(event) or _BY_USER.fullmatch(event))
 
 
 def is_interruption(description: str) -> bool:

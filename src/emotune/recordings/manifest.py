@@ -19,6 +19,7 @@ from emotune.recordings.label_order import in_class_order, whole_number
 from emotune.recordings.manifest_rows import Row, read_rows
 from emotune.recordings.reading import check_recording_file, open_recording
 from emotune.recordings.recording import Recording
+from emotune.recordings.spellings import refuse_two_spellings, without_zero_fractions
 from emotune.recordings.targets import Rating
 
 __all__ = ["Manifest"]
@@ -29,14 +30,14 @@ class Manifest:
 
     The columns are `file`, `subject`, `label` and optionally `session`, `trial`, `stimulus`, `start_s`, `stop_s`, and
     `baseline_start_s`, `baseline_stop_s` for the rest that belongs to a row. Beside or instead of `label`, what people
-    said stands in `valence`, `arousal`, `dominance`, `liking` or `rating:NAME`, each on the scale from its lowest to
-    its highest answer, a blank cell for no answer. Files are relative to the folder of the CSV. Without trials, the
-    rows of a (subject, session) are numbered.
+    said stands in `valence`, `arousal`, `dominance`, `liking`, `familiarity` or `rating:NAME`, on a
+    scale that the header may state (`valence[1-9]`), a blank cell for no answer. Files are relative to the folder of
+    the CSV. Without trials, the rows of a (subject, session) are numbered.
 
     Attributes:
         name: `manifest:` and the path.
         emotions: the labels, in numeric order if all are integers, else in alphabetical order; none without a label.
-        scales: the ratings, each from the lowest to the highest that was given.
+        scales: the ratings, each as the header states it, else observed from the lowest to the highest answer.
 
     Raises:
         InputError: on creation, if the table or a file that it names cannot be used. Nothing is decoded.
@@ -49,11 +50,14 @@ class Manifest:
     def __init__(self, path: Path | str) -> None:
         self._path = Path(path)
         self.name = f"manifest:{path}"
-        rows = _resolve_trials(_whole_labels(read_rows(self._path)), self._path)
+        rows, stated = read_rows(self._path)
+        rows = _whole_names(_whole_labels(rows))
+        refuse_two_spellings((row.subject for row in rows), str(self._path))
+        rows = _resolve_trials(rows, self._path)
         _refuse_missing_files(rows, self._path)
         _refuse_shared_samples(rows, self._path)
         self.emotions = _class_names(rows, self._path)
-        self.scales = _scales(rows, self._path)
+        self.scales = _scales(rows, stated, self._path)
         self._rows = rows
         self._contents: dict[Path, list[str]] = {}
 
@@ -235,8 +239,20 @@ def _whole_labels(rows: list[Row]) -> list[Row]:
     return [replace(row, label=str(numbers[row.label])) if row.label else row for row in rows]
 
 
-def _scales(rows: list[Row], path: Path) -> dict[str, Rating]:
-    """What was asked, from the lowest to the highest answer: a CSV does not say how long a scale was."""
+def _whole_names(rows: list[Row]) -> list[Row]:
+    """Where all people are whole numbers, a spreadsheet's `1.0` is `1`; so with sessions, trials and stimuli."""
+    subjects, sessions, trials, stimuli = (
+        without_zero_fractions([getattr(row, name) for row in rows])
+        for name in ("subject", "session", "trial", "stimulus")
+    )
+    return [
+        replace(row, subject=subject, session=session, trial=trial, stimulus=stimulus)
+        for row, subject, session, trial, stimulus in zip(rows, subjects, sessions, trials, stimuli, strict=True)
+    ]
+
+
+def _scales(rows: list[Row], stated: Mapping[str, Rating], path: Path) -> dict[str, Rating]:
+    """What was asked, on the scale that the header states, else from the lowest to the highest answer."""
     scales = {}
     for name in rows[0].ratings:
         values = [row.ratings[name] for row in rows if not math.isnan(row.ratings[name])]
@@ -246,5 +262,5 @@ def _scales(rows: list[Row], path: Path) -> dict[str, Rating]:
                 f"Expected ratings of {name} in {path} that differ. Received: {received}. Drop the column, or add "
                 "recordings with other answers."
             )
-        scales[name] = Rating(min(values), max(values))
+        scales[name] = stated.get(name, Rating(min(values), max(values), is_observed=True))
     return scales

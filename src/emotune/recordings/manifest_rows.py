@@ -6,11 +6,14 @@ import csv
 import io
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from emotune.errors import InputError
+from emotune.recordings.answers import RATING_PREFIX, RATINGS
+from emotune.recordings.targets import Rating
 
 __all__ = ["Row", "is_manifest", "read_rows"]
 
@@ -20,9 +23,9 @@ _LONGEST_HEADER = 2**20
 _REQUIRED = ("file", "subject", "label")
 _BASELINE = ("baseline_start_s", "baseline_stop_s")
 _OPTIONAL = ("session", "trial", "stimulus", "start_s", "stop_s", *_BASELINE)
-# What people are usually asked; any other question is written with the prefix.
-_RATINGS = ("valence", "arousal", "dominance", "liking")
-_RATING_PREFIX = "rating:"
+# `valence[1-9]`; what stands in the brackets: 1-9, 0 to 100, -4..4.
+_SCALED = re.compile(r"(.*?)\s*\[(.*)\]")
+_SCALE = re.compile(r"\s*([+-]?\d+(?:\.\d+)?)\s*(?:-|–|\.\.|to)\s*([+-]?\d+(?:\.\d+)?)\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +79,10 @@ def is_manifest(path: Path) -> bool:
     return "file" in columns and "subject" in columns
 
 
-def read_rows(path: Path) -> list[Row]:
+def read_rows(path: Path) -> tuple[list[Row], dict[str, Rating]]:
     """Read the table at `path`: UTF-8, UTF-16 or the Windows code page; commas, semicolons or tabs.
+
+    Also the scales that its header states behind the names of ratings, `valence[1-9]`, by those names.
 
     Raises:
         InputError: if there is no such table, a column or cell is missing, or a cell cannot be read; it names
@@ -87,7 +92,7 @@ def read_rows(path: Path) -> list[Row]:
     separator = max(",;\t", key=text.partition("\n")[0].count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
-        columns = [name.strip().lower() for name in next(reader, [])]
+        columns, scales = _without_scales([name.strip().lower() for name in next(reader, [])], path)
         _refuse_columns(columns, path)
         cells = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
     except csv.Error as error:
@@ -95,10 +100,10 @@ def read_rows(path: Path) -> list[Row]:
             f"Expected a table in {path}, but line {reader.line_num} cannot be read ({error}). "
             "Check its quotation marks, or save it as CSV again."
         ) from error
-    rows = [_row(number, columns, row, path) for number, row in cells if any(row)]
+    rows = [_row(number, columns, scales, row, path) for number, row in cells if any(row)]
     if not rows:
         raise InputError(f"Expected one row a recording in {path}. Received: a header and no row. Add the recordings.")
-    return rows
+    return rows, {called: scales[name] for name, called in _rating_columns(columns).items() if name in scales}
 
 
 def _text_of(path: Path) -> str:
@@ -129,12 +134,31 @@ def _text_of(path: Path) -> str:
     raise InputError(f"Expected a CSV at {path}, but it is not text. Save the table as CSV (UTF-8).")
 
 
+def _without_scales(columns: list[str], path: Path) -> tuple[list[str], dict[str, Rating]]:
+    """The columns without the scales that stand behind ratings, and those scales by column."""
+    names, scales = [], {}
+    for column in columns:
+        stated = _SCALED.fullmatch(column)
+        if stated is None or not _rating_columns([stated[1]]):
+            names.append(column)
+            continue
+        ends = _SCALE.fullmatch(stated[2])
+        if ends is None or float(ends[1]) >= float(ends[2]):
+            raise InputError(
+                f"Expected the lowest and the highest answer in brackets behind `{stated[1]}` in {path}, as in "
+                f"{stated[1]}[1-9]. Received: {column}. Correct the first line."
+            )
+        names.append(stated[1])
+        scales[stated[1]] = Rating(float(ends[1]), float(ends[2]))
+    return names, scales
+
+
 def _rating_columns(columns: list[str]) -> dict[str, str]:
     """The columns that are ratings, and what each is called."""
     return {
-        name: name.removeprefix(_RATING_PREFIX).strip()
+        name: name.removeprefix(RATING_PREFIX).strip()
         for name in columns
-        if name in _RATINGS or name.startswith(_RATING_PREFIX)
+        if name in RATINGS or name.startswith(RATING_PREFIX)
     }
 
 
@@ -145,11 +169,11 @@ def _refuse_columns(columns: list[str], path: Path) -> None:
     if missing:
         raise InputError(
             f"Expected the columns {', '.join(_REQUIRED)} in {path} (and optionally {', '.join(_OPTIONAL)}; beside or "
-            f"instead of label: {', '.join(_RATINGS)}, {_RATING_PREFIX}NAME). "
+            f"instead of label: {', '.join(RATINGS)}, {RATING_PREFIX}NAME). "
             f"Missing: {', '.join(missing)}. Received: {received}. Name them in the first line."
         )
     if "" in ratings.values():
-        raise InputError(f"Expected a name behind `{_RATING_PREFIX}` in {path}. Received: {received}. Add it.")
+        raise InputError(f"Expected a name behind `{RATING_PREFIX}` in {path}. Received: {received}. Add it.")
     called = list(ratings.values())
     double = [name for name in (*_REQUIRED, *_OPTIONAL, *ratings) if columns.count(name) > 1]
     double += [name for name in called if called.count(name) > 1]
@@ -157,7 +181,7 @@ def _refuse_columns(columns: list[str], path: Path) -> None:
         raise InputError(f"Expected each column once in {path}. Received {double[0]!r} twice: {received}. Drop one.")
 
 
-def _row(number: int, columns: list[str], cells: list[str], path: Path) -> Row:
+def _row(number: int, columns: list[str], scales: Mapping[str, Rating], cells: list[str], path: Path) -> Row:
     if len(cells) > len(columns) and any(cells[len(columns) :]):
         raise InputError(
             f"Expected {len(columns)} cells in row {number} of {path}, as in its header. "
@@ -165,7 +189,8 @@ def _row(number: int, columns: list[str], cells: list[str], path: Path) -> Row:
         )
     values = dict(zip(columns, cells, strict=False))
     ratings = {
-        called: _answer(values.get(name, ""), name, number, path) for name, called in _rating_columns(columns).items()
+        called: _answer(values.get(name, ""), name, scales.get(name), number, path)
+        for name, called in _rating_columns(columns).items()
     }
     for name in _REQUIRED:
         if not values.get(name) and not (name == "label" and ratings):
@@ -210,7 +235,7 @@ def _resolve(written: str, folder: Path) -> Path:
     return file
 
 
-def _answer(text: str, name: str, number: int, path: Path) -> float:
+def _answer(text: str, name: str, scale: Rating | None, number: int, path: Path) -> float:
     if not text:
         return math.nan
     try:
@@ -221,6 +246,11 @@ def _answer(text: str, name: str, number: int, path: Path) -> float:
         raise InputError(
             f"Expected a number as `{name}` in row {number} of {path}. Received: {text!r}. "
             "Give the rating as a number, or leave the cell blank where there is none."
+        )
+    if scale is not None and not scale.low <= value <= scale.high:
+        raise InputError(
+            f"Expected `{name}` from {scale.low:g} to {scale.high:g} in row {number} of {path}, as its header says. "
+            f"Received: {value:g}. Correct the cell, or the scale in the first line."
         )
     return value
 

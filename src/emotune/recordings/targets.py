@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -31,15 +31,31 @@ class Rating:
     Attributes:
         low: its lowest value.
         high: its highest value.
+        is_observed: whether these are the lowest and highest answers that occur, the scale itself not being known.
     """
 
     low: float
     high: float
+    is_observed: bool = False
 
     @property
     def middle(self) -> float:
         """Half-way between its ends: where its classes part unless told."""
         return (self.low + self.high) / 2
+
+    def to_list(self) -> list[Any]:
+        """The scale as plain JSON values: its ends, and True behind them where they were observed."""
+        return [self.low, self.high, *([True] if self.is_observed else [])]
+
+    @classmethod
+    def from_list(cls, content: Sequence[Any]) -> Rating:
+        """The scale that `to_list` described.
+
+        Raises:
+            TypeError, ValueError: if it describes none.
+        """
+        low, high, *observed = content
+        return cls(float(low), float(high), bool(observed and observed[0]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +64,7 @@ class TargetChoice:
 
     Attributes:
         name: `emotion` or the name of a rating; empty for the set's own first one.
-        threshold: where a rating's classes part; None for the middle of its scale.
+        threshold: where a rating's classes part; None for the middle of its scale, which must be known.
         rule: whether the threshold itself is below (`>`) or above (`>=`).
         as_rating: whether the rating itself is wanted, rather than two classes of it.
     """
@@ -180,7 +196,7 @@ class Target:
         return {
             "name": self.name,
             "class_names": list(self.class_names),
-            "scale": None if self.rating is None else [self.rating.low, self.rating.high],
+            "scale": None if self.rating is None else self.rating.to_list(),
             "threshold": self.threshold,
             "rule": self.rule,
         }
@@ -196,7 +212,7 @@ class Target:
         return cls(
             name=str(content["name"]),
             class_names=tuple(str(name) for name in content["class_names"]),
-            rating=None if scale is None else Rating(*(float(end) for end in scale)),
+            rating=None if scale is None else Rating.from_list(scale),
             threshold=None if threshold is None else float(threshold),
             rule=">=" if content["rule"] == ">=" else ">",
         )
@@ -204,13 +220,20 @@ class Target:
     def on(self, emotions: tuple[str, ...], scales: Mapping[str, Rating]) -> Target | None:
         """The same target in another set; None where that has none of the name.
 
-        A threshold keeps its place on the scale: above 5 of 1 to 9 is above 3 of 1 to 5.
+        A threshold keeps its place on the scale: above 5 of 1 to 9 is above 3 of 1 to 5. Where one of the scales is
+        only observed the threshold itself is kept; None where it does not part the other set's answers, or these lie
+        beyond the scale that is known.
         """
         if self.rating is None:
             return Target(EMOTION, emotions) if emotions else None
         scale = scales.get(self.name)
         if scale is None or self.threshold is None:
             return None if scale is None else Target(self.name, (), scale)
+        if self.rating.is_observed or scale.is_observed:
+            known, observed = (scale, self.rating) if self.rating.is_observed else (self.rating, scale)
+            is_within = known.is_observed or (known.low <= observed.low and observed.high <= known.high)
+            is_parted = is_within and _parts(self.threshold, self.rule, scale)
+            return replace(self, rating=scale) if is_parted else None
         place = (self.threshold - self.rating.low) / (self.rating.high - self.rating.low)
         return replace(self, rating=scale, threshold=scale.low + place * (scale.high - scale.low))
 
@@ -242,11 +265,21 @@ def target_of(choice: TargetChoice, emotions: tuple[str, ...], scales: Mapping[s
     rating = scales[name]
     if choice.as_rating:
         return Target(name, (), rating)
+    if choice.threshold is None and rating.is_observed:
+        raise InputError(
+            f"Expected a threshold for {name} of {of}, whose scale is not known: its answers go from {rating.low:g} to "
+            f"{rating.high:g}. Received: none. Choose one, as in --target '{name} > {rating.middle:g}', or state the "
+            f"scale in a manifest's header, as in {name}[1-9]."
+        )
     threshold = rating.middle if choice.threshold is None else choice.threshold
-    inside = rating.low <= threshold < rating.high if choice.rule == ">" else rating.low < threshold <= rating.high
-    if not inside:
+    if not _parts(threshold, choice.rule, rating):
         raise InputError(
             f"A threshold of {name} must part its scale, {rating.low:g} to {rating.high:g}. Received: "
             f"{choice.rule} {threshold:g}. Choose one inside."
         )
     return Target(name, (f"low {name}", f"high {name}"), rating, threshold, choice.rule)
+
+
+def _parts(threshold: float, rule: Rule, rating: Rating) -> bool:
+    """Whether a threshold leaves two classes of a scale."""
+    return rating.low <= threshold < rating.high if rule == ">" else rating.low < threshold <= rating.high
