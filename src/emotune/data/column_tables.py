@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from emotune.data.column_labels import MOSTLY, classes_of_column
 from emotune.data.dataset import GROUPS, Dataset
+from emotune.data.of_recordings import target_findings
 from emotune.data.rows import PARTS, dataset_of_rows, layout_of_names
 from emotune.data.table_files import Table, read_columns
 from emotune.errors import InputError
@@ -93,6 +94,7 @@ def read_table(path: Path | str, target: TargetChoice = _OWN_CHOICE) -> Dataset:
         findings=[
             *_not_used(path, [*texts, *table.left_out], answers, identities),
             *_constant(path, inputs, features),
+            *([] if said is None else target_findings(said, targets)),
         ],
         provenance={"source": "table", "label": label, "target": None if said is None else said.to_dict()},
     )
