@@ -5,7 +5,9 @@ Every message is one line that says what was expected, what was received and wha
 
 from __future__ import annotations
 
-__all__ = ["EmotuneError", "InputError", "MissingExtra", "TrainingFailed"]
+__all__ = ["EmotuneError", "InputError", "MissingExtra", "TrainingFailed", "one_line"]
+
+_MOST_CHARACTERS = 200
 
 
 class EmotuneError(Exception):
@@ -30,3 +32,15 @@ class TrainingFailed(EmotuneError, RuntimeError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+def one_line(error: object, most: int = _MOST_CHARACTERS) -> str:
+    """What a library says of a fault, or a file calls a thing, short enough for the middle of a message."""
+    try:
+        text = str(error)
+    except Exception:  # pyarrow's own errors can fail to say themselves
+        text = ""
+    # Cut before it is worked through: it may be as long as the file that it is from.
+    text = " ".join(text[: 10 * most].split())
+    text = "".join(character if character.isprintable() else "?" for character in text) or type(error).__name__
+    return text if len(text) <= most else f"{text[: most - 3]}..."

@@ -403,3 +403,9 @@ def test_many_rows_are_read_in_seconds(tmp_path):
     assert time.perf_counter() - start < 10
     assert dataset.inputs.shape == (n, 167)
     np.testing.assert_allclose(dataset.inputs[-1], values[-1], rtol=1e-5)
+
+
+def test_a_name_longer_than_any(save):
+    for suffix in (".csv", ".parquet"):
+        with pytest.raises(InputError, match="at most 1000 characters in `subject` of .* one of 1001"):
+            read_table(save(frame_of(subject=["a" * 1001] * 12), suffix))

@@ -1,10 +1,12 @@
 """An NPZ in any of the forms that people write becomes a dataset; whatever is wrong with it is said in a line."""
 
+import io
 import zipfile
 
 import numpy as np
 import pytest
 
+from emotune.data import npz_file
 from emotune.data.dataset import GROUPS
 from emotune.data.tables import read_npz
 from emotune.errors import InputError
@@ -233,6 +235,54 @@ def test_a_zip_of_something_else(tmp_path):
         file.writestr("X.npy", b"no array")
         file.writestr("y.npy", b"no array")
     assert "but it is damaged (`X` is no array)" in message_of(path)
+
+
+@pytest.mark.parametrize(("shape", "dtype"), [((10**15, 3), "<f8"), ((10**15,), "<U0"), ((101,), "<f8")])
+def test_a_header_that_promises_more_than_there_is(shape, dtype, tmp_path):
+    path = tmp_path / "table.npz"
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": dtype, "fortran_order": False, "shape": shape})
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("X.npy", header.getvalue() + bytes(800))
+    assert "but it is damaged (`X` has 800 bytes for" in message_of(path)
+
+
+def test_values_that_shrink_to_nothing_are_not_unpacked(tmp_path):
+    path = tmp_path / "table.npz"
+    zeros = bytes(2**20)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file, file.open("X.npy", "w") as member:
+        for _ in range(257):
+            member.write(zeros)
+    assert "one value over and over" in message_of(path)
+
+
+def test_more_than_memory_can_hold_is_not_read(monkeypatch, save, make_table):
+    path = save(make_table())
+    monkeypatch.setattr(npz_file, "_MOST_BYTES", 100)
+    assert "Received: 0.0 GiB. Save fewer rows" in message_of(path)
+
+
+def test_memory_that_is_short_is_said(monkeypatch, save, make_table):
+    def read(*_, **__):
+        raise MemoryError
+
+    path = save(make_table())
+    monkeypatch.setattr(np.lib.format, "read_array", read)
+    assert "(MemoryError)" in message_of(path)
+
+
+def test_names_of_arrays_are_said_in_a_short_line(save, make_table):
+    table = make_table()
+    del table["y"]
+    path = save(
+        {
+            **table,
+            "two\nlines": np.zeros(1),
+            "\x1b[31m": np.zeros(1),
+            **{"n" * 500 + str(i): np.zeros(1) for i in range(50)},
+        }
+    )
+    assert len(message_of(path)) < 2500
 
 
 @pytest.mark.parametrize("name", ["X", "y", "subject"])

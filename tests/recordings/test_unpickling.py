@@ -55,6 +55,13 @@ class Evil:
         return (print, ("this code ran",))
 
 
+def doubled(container, times):
+    content = container()
+    for _ in range(times):
+        content = container((content, content))
+    return content
+
+
 NEW = b"cnumpy.core.multiarray\n_reconstruct\n"
 ARRAY, DTYPE = b"cnumpy\nndarray\n", b"cnumpy\ndtype\n"
 
@@ -78,6 +85,39 @@ CRAFTED = {
     "a frame beyond the file": b"\x80\x04\x95" + (2**40).to_bytes(8, "little") + b"abc.",
     "fewer bytes than its shape": pickle.dumps(np.arange(100.0), protocol=2).replace(b"Kd\x85", b"Ke\x85"),
     "an attribute set on a function": NEW + b"}S'__defaults__'\nI1\nsb.",
+    "a memory of a high number": b"\x80\x02Nr" + (10**9).to_bytes(4, "little") + b"h\x00.",
+    "a list of two lists of two lists": pickle.dumps(doubled(list, 40), 2),
+    "a tuple of two tuples of two tuples": pickle.dumps(doubled(tuple, 40), 2),
+    "such a tuple as a key": b"}" + pickle.dumps(doubled(tuple, 40), 2)[2:-1] + b"Ns.",
+    "such a tuple as a type": DTYPE + b"(" + pickle.dumps(doubled(tuple, 40), 2)[2:-1] + b"tR.",
+    "such a tuple as a type's state": DTYPE + b"(S'f8'\ntR" + pickle.dumps(doubled(tuple, 40), 2)[2:-1] + b"b.",
+    "one array over and over": b"(" + pickle.dumps(np.zeros(20_000), 2)[2:-1] + b"q\xff" + b"h\xff" * 100 + b"l.",
+    "one text encoded over and over": (
+        b"\x80\x02X"
+        + (100_000).to_bytes(4, "little")
+        + b"a" * 100_000
+        + b"q\x010c_codecs\nencode\nq\x020]("
+        + b"h\x02h\x01X\x06\x00\x00\x00latin1\x86R" * 200
+        + b"e."
+    ),
+    "one text as arrays over and over": (
+        b"\x80\x02X"
+        + (100_000).to_bytes(4, "little")
+        + b"a" * 100_000
+        + b"q\x010"
+        + DTYPE
+        + b"(S'u1'\ntRq\x020cnumpy.core.numeric\n_frombuffer\nq\x030]("
+        + b"h\x03(h\x01h\x02J\xa0\x86\x01\x00\x85S'C'\ntR" * 200
+        + b"e."
+    ),
+    "lists 1000 deep": b"]" * 1000 + b"a" * 999 + b".",
+    "tuples a hundred thousand deep": b"N" + b"\x85" * 100_000 + b".",
+    "tuples a hundred thousand deep as a key": b"}N" + b"\x85" * 100_000 + b"Ns.",
+    "marks a hundred thousand deep": b"(" * 100_000 + b".",
+    "a set": pickle.dumps({1, 2}, 4),
+    "a bytearray beyond the file": b"\x80\x05\x96" + (2**33).to_bytes(8, "little") + b"abc.",
+    "a text cut short": b"X\xff\xff\xff\x7fabc",
+    "lines and no end of them": b"c" + b"a\x0b\r" * 2000 + b"\nb\n.",
     "nothing": b"",
     "html": b"<!DOCTYPE html>",
 }
@@ -88,12 +128,23 @@ def test_a_crafted_file_is_refused_without_side_effect_or_large_allocation(writt
     path = written(CRAFTED[name])
     tracemalloc.start()
     try:
-        with pytest.raises(InputError, match=r"Expected a pickle of arrays in .*file\.pkl, but it cannot be used"):
+        with pytest.raises(InputError, match=r"Expected a pickle of arrays in .*file\.pkl, but it cannot be used") as e:
             load_pickle(path)
-        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000 + 100 * len(CRAFTED[name])
     finally:
         tracemalloc.stop()
     assert capfd.readouterr().out == ""
+    assert len(str(e.value)) < 500 + len(str(path))
+    assert len(str(e.value).splitlines()) == 1
+
+
+def test_what_a_file_refers_to_twice_is_there_twice(written):
+    names, samples = ["Fp1", "Cz"], np.arange(50.0)
+    read = load_pickle(written(pickle.dumps({"names": names, "again": names, "a": samples, "b": samples, 3: ()})))
+    assert read["names"] == read["again"] == names
+    assert read["names"] is read["again"]
+    np.testing.assert_array_equal(read["b"], samples)
+    assert read[3] == ()
 
 
 def test_nothing_of_one_file_is_left_for_the_next(written):

@@ -9,9 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from emotune.data.npz_file import damage_said, refuse_other_files
+from emotune.data.npz_file import array_header, damage_said, refuse_other_files
 from emotune.errors import InputError
 from emotune.recordings.unpickling import load_pickle_bytes
 
@@ -58,11 +56,7 @@ def load_pickled_arrays(path: Path, names: Iterable[str]) -> dict[str, Any]:
 def _pickled_bytes(npy: bytes, place: str) -> bytes:
     """The bytes of an array without reading it as one."""
     stream = io.BytesIO(npy)
-    version = np.lib.format.read_magic(stream)
-    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    if version not in readers:
-        raise ValueError(f"array of version {version}")
-    shape, _, dtype = readers[version](stream)
+    shape, dtype = array_header(stream, place)
     body = stream.read()
     if dtype.hasobject:
         return body

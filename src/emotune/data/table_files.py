@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emotune.errors import InputError, MissingExtra
+from emotune.errors import InputError, MissingExtra, one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +25,9 @@ TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
 
 # A few kilobytes of Parquet can announce any number of rows; so many cells are 2 GB.
 _MOST_CELLS = 2**28
+
+# NumPy makes each name of a column as long as the longest, and a file may hold a long one once for all rows.
+_MOST_CHARACTERS = 1000
 
 # So many rows tell whether a decimal comma is used.
 _SAMPLED = 200
@@ -82,6 +85,13 @@ def read_columns(path: Path, is_text: Callable[[str], bool]) -> Table:
         raise InputError(
             f"Expected a header and one row a sample in {path}. Received: a header and no row. Add the rows."
         )
+    for name in filter(is_text, map(str, table.frame.columns)):
+        longest = max(map(len, table.texts(name)))
+        if longest > _MOST_CHARACTERS:
+            raise InputError(
+                f"Expected names of at most {_MOST_CHARACTERS} characters in `{one_line(name, 60)}` of {path}. "
+                f"Received: one of {longest}. Shorten it."
+            )
     return table
 
 
@@ -89,12 +99,11 @@ def read_columns(path: Path, is_text: Callable[[str], bool]) -> Table:
 def _damage_said(path: Path, kind: str) -> Iterator[None]:
     try:
         yield
-    except (InputError, MemoryError):
+    except InputError:
         raise
-    except Exception as error:  # readers raise whatever damaged bytes lead them to
-        reason = " ".join(str(error).split()) or type(error).__name__
+    except Exception as error:  # readers raise whatever damaged bytes lead them to, also that memory is short
         raise InputError(
-            f"Expected {kind} at {path}, but it cannot be read ({reason[:200]}). Save or copy it again."
+            f"Expected {kind} at {path}, but it cannot be read ({one_line(error)}). Save or copy it again."
         ) from error
 
 
@@ -245,9 +254,12 @@ def _read_parquet(path: Path, is_text: Callable[[str], bool]) -> Table:
         nested = [field.name for field in schema if pa.types.is_nested(field.type)]
         index = [name for name in schema.names if re.fullmatch(r"__index_level_\d+__|", name)]
         kept = [name for name in schema.names if name not in (*nested, *index)]
-        frame = file.read(columns=kept).to_pandas(ignore_metadata=True)
-    for name in kept:
-        if is_text(name):
-            cells: list[Any] = frame[name].astype(object).where(frame[name].notna(), None).tolist()
-            frame[name] = [group_name(cell) for cell in cells]
+        read = file.read(columns=kept)
+        # Texts that are no UTF-8, and lengths that lie: damage that would show at a text's first use.
+        read.validate(full=True)
+        frame = read.to_pandas(ignore_metadata=True)
+        for name in kept:
+            if is_text(name):
+                cells: list[Any] = frame[name].astype(object).where(frame[name].notna(), None).tolist()
+                frame[name] = [group_name(cell) for cell in cells]
     return Table(frame, 1, ".", (*nested, *_nameless(len(index))))

@@ -15,12 +15,14 @@ from emotune.data.npz_file import Arrays, load_arrays
 from emotune.data.rows import dataset_of_rows, group_name, layout_of_names
 from emotune.errors import InputError
 from emotune.features.layout import FEATURE_NAMES
-from emotune.findings import Finding
+from emotune.findings import Finding, listed
 
 __all__ = ["read_npz"]
 
 # Part -> what stands behind `X`, `y` and the groups; the training part may also have nothing there.
 _SUFFIXES = {"train": "_train", "validation": "_val", "test": "_test"}
+_LISTED = 20
+
 _NAMES = ("class_names", "feature_names")
 
 _WANTED = {f"{name}{suffix}" for name in ("X", "y", *GROUPS) for suffix in ("", *_SUFFIXES.values())} | set(_NAMES)
@@ -76,7 +78,7 @@ def read_npz(path: Path | str) -> Dataset:
 
 def _suffixes(arrays: Arrays, path: Path) -> dict[str, str]:
     """The parts that are there, with what stands behind the names of their arrays."""
-    there = f"There: {', '.join(sorted(arrays)) or 'nothing'}."
+    there = f"There: {listed(sorted(arrays), _LISTED) or 'nothing'}."
     if "X" in arrays and "X_train" in arrays:
         raise InputError(f"Expected either `X` or `X_train` in {path}. Received both. {there} Drop one.")
     if "X" not in arrays and "X_train" not in arrays:
@@ -249,7 +251,7 @@ def _unused(arrays: Arrays, suffixes: Mapping[str, str], path: Path) -> list[Fin
         Finding(
             "unused-arrays",
             "note",
-            f"{path} holds arrays that are not used: {', '.join(unused)}.",
+            f"{path} holds arrays that are not used: {listed(unused, _LISTED)}.",
             f"Known are X, y, {', '.join(GROUPS)}, {', '.join(_NAMES)}, and X_val, y_val, X_test, y_test.",
         )
     ]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import filelock
 
-from emotune.errors import InputError
+from emotune.errors import InputError, one_line
 from emotune.files import fingerprint, write_text
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def fetch_listed_files(
         return
     with _alone_in(folder, remedy), _connection() as connection:
         # Anew, since a list that is older than the files would refuse them all.
-        with _in_one_line(f"{list_name} from {address}", remedy):
+        with _inone_line(f"{list_name} from {address}", remedy):
             sums = _wanted_sums(_fetched_text(connection, address + list_name), wanted)
             if not sums:
                 raise _Unusable("no list of SHA-256 sums with such files")
@@ -80,7 +80,7 @@ def fetch_listed_files(
         if done:
             _say(on_file, done, len(sums))
         for name in missing:
-            with _in_one_line(f"{name} from {address}", remedy):
+            with _inone_line(f"{name} from {address}", remedy):
                 (folder / name).unlink(missing_ok=True)
                 _fetch(connection, address, name, sums[name], folder)
             done += 1
@@ -127,7 +127,7 @@ def _alone_in(folder: Path, remedy: str) -> Iterator[None]:
         lock.acquire()
     except (OSError, NotImplementedError) as error:  # the second where a file system knows no locks
         raise InputError(
-            f"Expected a folder to keep fetched files in at {folder}, but it cannot be written ({_one_line(error)}). "
+            f"Expected a folder to keep fetched files in at {folder}, but it cannot be written ({one_line(error)}). "
             f"Set EMOTUNE_CACHE to one that can. {remedy}"
         ) from error
     try:
@@ -147,7 +147,7 @@ def _connection() -> Iterator[requests.Session]:
 
 
 @contextlib.contextmanager
-def _in_one_line(expected: str, remedy: str) -> Iterator[None]:
+def _inone_line(expected: str, remedy: str) -> Iterator[None]:
     import requests
 
     cause: Exception
@@ -163,17 +163,12 @@ def _in_one_line(expected: str, remedy: str) -> Iterator[None]:
     except requests.exceptions.ChunkedEncodingError as error:
         received, cause = "a part, then the connection broke off; the next attempt goes on from there", error
     except requests.RequestException as error:
-        received, cause = f"no connection ({_one_line(error)})", error
+        received, cause = f"no connection ({one_line(error)})", error
     except ValueError as error:  # pooch's, of a hash
         received, cause = "a file with another SHA-256", error
     except OSError as error:
-        received, cause = f"an error of the disk ({_one_line(error)})", error
+        received, cause = f"an error of the disk ({one_line(error)})", error
     raise InputError(f"Expected {expected}. Received: {received}. {remedy}") from cause
-
-
-def _one_line(error: object) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 160 else f"{text[:157]}..."
 
 
 def _fetched_text(connection: requests.Session, url: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emotune.errors import InputError
+from emotune.errors import InputError, one_line
 from emotune.recordings.interruptions import breaks_within
 from emotune.recordings.recording import Recording, centred_uv
 
@@ -97,9 +97,3 @@ def no_eeg(path: Path, names: Sequence[str]) -> InputError:
         f"Expected EEG channels in {path}. Received: {len(names)} channels, none of them good EEG: {shown}. "
         "Check that it is the EEG file, and the channel types and bad channels that it states."
     )
-
-
-def one_line(error: object) -> str:
-    """What a library says of a fault, short enough for the middle of a message."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 200 else f"{text[:197]}..."

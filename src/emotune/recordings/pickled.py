@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emotune.errors import InputError
+from emotune.errors import InputError, one_line
 from emotune.findings import listed
 from emotune.recordings.eeg_channels import is_eeg_name
 from emotune.recordings.opened import OpenedFile, no_eeg
@@ -59,7 +59,7 @@ def open_pickle(path: Path) -> OpenedFile:
     if values.shape[0] != len(names):
         values = values.T
     if others:
-        _log.info("%s: `%s` was taken, not %s", path, key, ", ".join(others))
+        _log.info("%s: `%s` was taken, not %s", path, one_line(key, 60), one_line(", ".join(others)))
     eeg = [i for i, name in enumerate(names) if is_eeg_name(name)]
     if not eeg:
         raise no_eeg(path, names)
@@ -128,7 +128,7 @@ def _parts(key: str) -> list[str]:
 
 
 def _contents(content: Mapping[str, Any]) -> str:
-    return listed([f"{key} ({_said(value)})" for key, value in content.items()], 10) or "nothing"
+    return listed([f"{one_line(key, 60)} ({_said(value)})" for key, value in content.items()], 10) or "nothing"
 
 
 def _said(value: Any) -> str:
