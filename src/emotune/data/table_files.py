@@ -23,8 +23,8 @@ __all__ = ["PARQUET_SUFFIXES", "TEXT_SUFFIXES", "Table", "read_columns"]
 PARQUET_SUFFIXES = (".parquet", ".pq")
 TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
 
-# A few kilobytes of Parquet can announce any number of rows; so many cells are 2 GB.
-_MOST_CELLS = 2**28
+# A few kilobytes of Parquet can announce any number of rows; so many cells take 4 GB on their way to an array.
+_MOST_CELLS = 2**26
 
 # NumPy makes each name of a column as long as the longest, and a file may hold a long one once for all rows.
 _MOST_CHARACTERS = 1000
