@@ -364,7 +364,9 @@ def process(cache, server):
         "EMOTUNE_CACHE": str(cache.parent),
         "EMOTUNE_EEGMAT_URL": server.address,
     }
-    with subprocess.Popen([sys.executable, "-c", FETCH], env=environment, stderr=subprocess.PIPE) as child:
+    # What is started in the background of a script may have been told to ignore Ctrl-C, and hands that on.
+    script = f"import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n{FETCH}"
+    with subprocess.Popen([sys.executable, "-c", script], env=environment, stderr=subprocess.PIPE) as child:
         try:
             yield child
         finally:
