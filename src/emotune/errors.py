@@ -5,7 +5,10 @@ Every message is one line that says what was expected, what was received and wha
 
 from __future__ import annotations
 
-__all__ = ["EmotuneError", "InputError", "MissingExtra", "TrainingFailed", "one_line"]
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["EmotuneError", "InputError", "MissingExtra", "TrainingFailed", "in_one_line", "one_line"]
 
 _MOST_CHARACTERS = 200
 
@@ -44,3 +47,18 @@ def one_line(error: object, most: int = _MOST_CHARACTERS) -> str:
     text = " ".join(text[: 10 * most].split())
     text = "".join(character if character.isprintable() else "?" for character in text) or type(error).__name__
     return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+@contextmanager
+def in_one_line(expected: str, remedy: str) -> Iterator[None]:
+    """Turn what a reader raises into one line: what was expected and found to be wrong, the reader's words, the remedy.
+
+    Raises:
+        InputError: if anything is raised inside.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # readers raise whatever damaged bytes lead them to, also that memory is short
+        raise InputError(f"{expected} ({one_line(error)}). {remedy}") from error

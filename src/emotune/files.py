@@ -17,7 +17,16 @@ import platformdirs
 
 from emotune.errors import InputError
 
-__all__ = ["cache_root", "fingerprint", "fingerprint_of_file", "read_json", "replacing", "write_json", "write_text"]
+__all__ = [
+    "cache_root",
+    "fingerprint",
+    "fingerprint_of_file",
+    "is_web_page",
+    "read_json",
+    "replacing",
+    "write_json",
+    "write_text",
+]
 
 
 def cache_root() -> Path:
@@ -116,3 +125,8 @@ _SETTLED_NS = 2_000_000_000
 def _fingerprint_of_version(path: str, size: int, modified_ns: int) -> str:
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def is_web_page(first: bytes) -> bool:
+    """Whether a file that begins so holds what a server sends to whoever is not logged in, or XML."""
+    return first.lstrip(b"\xef\xbb\xbf \r\n\t").lower().startswith((b"<!doctype", b"<html", b"<?xml"))

@@ -12,7 +12,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emotune.errors import InputError, one_line
+from emotune.errors import InputError, in_one_line, one_line
 
 __all__ = ["Arrays", "array_header", "damage_said", "load_arrays", "refuse_other_files"]
 
@@ -130,11 +130,5 @@ def damage_said(path: Path) -> Iterator[None]:
     Raises:
         InputError: if anything is raised inside.
     """
-    try:
+    with in_one_line(f"Expected an NPZ file at {path}, but it is damaged", "Copy it or write it again."):
         yield
-    except InputError:
-        raise
-    except Exception as error:  # readers raise whatever damaged bytes lead them to, also that memory is short
-        raise InputError(
-            f"Expected an NPZ file at {path}, but it is damaged ({one_line(error)}). Copy it or write it again."
-        ) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,14 +49,13 @@ def dataset_of_recordings(
     target = target_of(choice or TargetChoice(), recordings.emotions, recordings.scales, of=recordings.name)
     table = stored_features(recordings, settings, on_recording=on_recording)
     refuse_errors(table.findings)
-    dataset = _dataset_of_table(table, recordings.name, settings, n_steps, target)
-    # Whatever is learned from them and however they are cut: what a model has seen, and whose test part was opened.
-    return replace(dataset, provenance={**dataset.provenance, "recordings": recordings.fingerprint()})
+    return _dataset_of_table(table, recordings, settings, n_steps, target)
 
 
 def _dataset_of_table(
-    table: FeatureTable, name: str, settings: FeatureSettings, n_steps: int, target: Target
+    table: FeatureTable, recordings: RecordingSet, settings: FeatureSettings, n_steps: int, target: Target
 ) -> Dataset:
+    name = recordings.name
     targets = target.labels(table.emotion, table.ratings)
     groups = {
         "subject": table.subject,
@@ -102,6 +100,8 @@ def _dataset_of_table(
             "source": "recordings",
             **settings.to_dict(),
             "n_steps": n_steps,
+            # Whatever is learned from them and however they are cut: what a model has seen, whose test part was opened.
+            "recordings": recordings.fingerprint(),
             "n_recordings": table.n_recordings,
             "n_rows": len(inputs),
             "interpolated": dict(table.interpolated),

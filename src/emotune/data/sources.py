@@ -28,10 +28,10 @@ from emotune.recordings.targets import EMOTION, TargetChoice, parse_targets
 __all__ = ["FETCHED", "KINDS", "Kind", "Vectors", "dataset_of_recordings", "is_set", "load_dataset", "open_source"]
 
 
-_NEED_NO_PATH = ("simulated", "eegmat")
-
 FETCHED = "eegmat"
 """The one kind that is fetched where no folder is given: the others need an agreement."""
+
+_NEED_NO_PATH = ("simulated", FETCHED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +157,9 @@ def _set_opener(kind: str) -> Callable[[str], RecordingSet | Vectors]:
 
 
 def _open_eegmat(argument: str) -> RecordingSet:
-    if not argument:
-        from emotune.recordings.sets.eegmat import fetch_eegmat  # who has the data needs no network
+    from emotune.recordings.sets.eegmat import fetch_eegmat  # who has the data needs no network
 
-        return SETS[FETCHED](fetch_eegmat())
-    return SETS[FETCHED](_path(argument, "eegmat:FOLDER"))
+    return SETS[FETCHED](_path(argument, "eegmat:FOLDER") if argument else fetch_eegmat())
 
 
 def _open_npz(argument: str) -> Vectors:

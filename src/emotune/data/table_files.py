@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emotune.errors import InputError, MissingExtra, one_line
+from emotune.errors import InputError, MissingExtra, in_one_line, one_line
+from emotune.files import is_web_page
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,14 +98,8 @@ def read_columns(path: Path, is_text: Callable[[str], bool]) -> Table:
 
 @contextmanager
 def _damage_said(path: Path, kind: str) -> Iterator[None]:
-    try:
+    with in_one_line(f"Expected {kind} at {path}, but it cannot be read", "Save or copy it again."):
         yield
-    except InputError:
-        raise
-    except Exception as error:  # readers raise whatever damaged bytes lead them to, also that memory is short
-        raise InputError(
-            f"Expected {kind} at {path}, but it cannot be read ({one_line(error)}). Save or copy it again."
-        ) from error
 
 
 def _read_text(path: Path, is_text: Callable[[str], bool]) -> Table:
@@ -167,7 +162,7 @@ def _encoding(path: Path) -> str:
                 raise InputError(
                     f"Expected a table with a header at {path}. Received: an empty file. Write one row a sample."
                 )
-            if first.lstrip(b"\xef\xbb\xbf \r\n\t").lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+            if is_web_page(first):
                 raise InputError(
                     f"Expected a table at {path}, but it holds a web page, perhaps a login or an error. "
                     "Download the file itself."

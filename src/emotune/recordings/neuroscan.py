@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotune.errors import InputError
+from emotune.files import is_web_page
 
 __all__ = ["NeuroscanFile", "NeuroscanHeader", "neuroscan_options", "read_neuroscan_header"]
 
@@ -121,9 +122,8 @@ def read_neuroscan_header(path: Path, *, sample_bytes: Literal[2, 4] | None = No
 def _setup_fields(setup: bytes, path: Path) -> tuple[int, float, int, int]:
     """Channels, sampling rate, announced samples and place of the events."""
     if not setup.startswith(b"Version"):
-        start = setup.lstrip(b"\xef\xbb\xbf \r\n\t").lower()
         received = "an empty file" if not setup else f"a file that begins with {setup[:12]!r}"
-        if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        if is_web_page(setup):
             received = "a web page, perhaps a login or an error"
         raise InputError(f"Expected a Neuroscan file (.cnt) at {path}. Received: {received}. {_REMEDY}")
     if len(setup) < _SETUP_BYTES:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from emotune.errors import InputError
+from emotune.files import is_web_page
 from emotune.recordings.companions import companions
 from emotune.recordings.mne_file import READERS, open_with_mne
 from emotune.recordings.opened import DOWNLOAD_AGAIN, OpenedFile, one_line
@@ -113,12 +114,12 @@ def _refuse_foreign(path: Path, first: bytes) -> None:
     name = FORMATS[path.suffix.lower()]
     if not first:
         raise InputError(f"Expected {name} data in {path}, but the file is empty. {DOWNLOAD_AGAIN}")
-    start = first.lstrip(b"\xef\xbb\xbf \r\n\t").lower()
-    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+    if is_web_page(first):
         raise InputError(
             f"Expected {name} data in {path}, but it holds a web page, perhaps a login or an error. "
             "Download the file itself."
         )
+    start = first.lstrip(b"\xef\xbb\xbf \r\n\t").lower()
     if start.startswith(b"version https://git-lfs") or b"/annex/objects/" in start:
         raise InputError(
             f"Expected {name} data in {path}, but it only points to them. Fetch them: `git lfs pull` or `datalad get`."
