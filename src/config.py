@@ -27,10 +27,21 @@ BANDS_HZ = {  # half-open, so that no frequency counts twice; the asymmetries ne
     "beta": (14.0, 31.0),
     "gamma": (31.0, 45.0),  # ends below the hum of the mains, 50 or 60 Hz
 }
+BAND_PASS_HZ = None  # the vector takes 1 to 45 Hz from the spectrum, so no filter is needed; (0.5, 45.0) for one
+NOTCH_HZ = None  # 50.0 or 60.0 takes the mains out, and their harmonics
+RESAMPLE_HZ = None  # the vector is the same at any rate above 90 Hz
+FILTER_PHASE = "causal"  # as a live stream can be filtered; "zero" does not delay, but looks ahead
+BAD_CHANNELS = "keep"  # "interpolate" finds channels unlike their neighbours, over the whole recording
+BLINKS = "keep"  # "ica" takes the components of blinks out
+REJECT_UV = None  # 200.0 leaves out windows in which a channel spans more, from peak to peak
 WINDOW_S = 4.0  # four cycles of the slowest rhythm, 1 Hz, which shorter windows cannot hold
 WINDOW_OVERLAP = 0.0  # windows that share samples are more rows, but hardly more data
 REFERENCE = "average"  # makes recordings with different reference electrodes alike; "none" leaves them as they are
+ESTIMATOR = "fft"  # each window by its own spectrum; "filter" over the whole trial, as others do, for comparison
+EXTRA_BLOCKS = []  # "relative_power", "band_power", "dasm", "rasm", "channel_entropy", "band_entropy": behind the 167
+SMOOTHING = "none"  # "average:5" or "lds" along a trial, as others do: they use later windows
 BASELINE = "cut"  # the rest before a trial (DEAP, DREAMER, MAHNOB); "subtract" takes its vector from the trial's
+NORMALISE = "training"  # by the training people; "subject": each person by their own windows, a score then called transductive
 N_STEPS = 1  # windows in a row that make one sample; above 1, convolutions and LSTM run over time
 
 # The network. The same names in small letters stand in build_model of src/hyperparameter_tuner.py

@@ -82,6 +82,7 @@ class Configuration:
     @property
     def feature_settings(self) -> FeatureSettings:
         """How recordings become vectors."""
+        from emotune.features.preprocessing import Preprocessing
         from emotune.features.settings import FeatureSettings
 
         return FeatureSettings(
@@ -91,6 +92,18 @@ class Configuration:
             channels=self.channels,
             reference=self.values["REFERENCE"],
             baseline=self.values["BASELINE"],
+            preprocessing=Preprocessing(
+                band_pass_hz=self.values["BAND_PASS_HZ"],
+                notch_hz=self.values["NOTCH_HZ"],
+                resample_hz=self.values["RESAMPLE_HZ"],
+                phase=self.values["FILTER_PHASE"],
+                bad_channels=self.values["BAD_CHANNELS"],
+                blinks=self.values["BLINKS"],
+                reject_uv=self.values["REJECT_UV"],
+            ),
+            estimator=self.values["ESTIMATOR"],
+            extra_blocks=tuple(self.values["EXTRA_BLOCKS"]),
+            smoothing=self.values["SMOOTHING"],
         )
 
     @property
@@ -220,7 +233,7 @@ def shown(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key}: {shown(item)}" for key, item in value.items()) or "{}"
     if isinstance(value, tuple):
-        return "–".join(f"{item:g}" for item in value)
+        return "–".join("" if item is None else f"{item:g}" for item in value)
     if isinstance(value, list) and len(value) > _SHOWN_IN_FULL:
         return f"{len(value)} values: {value[0]}, {value[1]}, … {value[-1]}"
     return value if isinstance(value, str) else repr(value)

@@ -315,6 +315,20 @@ def _flag(value: Any) -> bool:
     return value
 
 
+def _optional(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else check(value)
+
+
+def _edges(value: Any) -> tuple[float | None, float | None] | None:
+    if value is None:
+        return None
+    if type(value) not in (tuple, list):
+        raise ValueError
+    low, high = (_optional(_number(above=True))(edge) for edge in value)
+    return low, high
+
+
+_NONE_OR_ABOVE = "None or a number above 0"
 _A_RATE, _A_COUNT, _A_FLAG = "a number from 0 to below 1", "a whole number from 1", "True or False"
 _rate = _number(below=1.0)
 
@@ -333,10 +347,21 @@ CONSTANTS = (
     Constant("EMOTION_LABELS", "a dict from 0, 1, 2 … to different names", _labels, {0: "calm", 1: "tense"}),
     Constant("CHANNELS", "a list of different channel names", _channels, ["Fp1", "Fp2"]),
     Constant("BANDS_HZ", "a dict from names to (low, high) in Hz", _bands, {"alpha": (8.0, 14.0)}),
+    Constant("BAND_PASS_HZ", "None or a (low, high) in Hz, None for an open side", _edges, (0.5, 45.0)),
+    Constant("NOTCH_HZ", _NONE_OR_ABOVE, _optional(_number(above=True)), 50.0),
+    Constant("RESAMPLE_HZ", _NONE_OR_ABOVE, _optional(_number(above=True)), 128.0),
+    Constant("FILTER_PHASE", "`causal` or `zero`", _text, "causal"),
+    Constant("BAD_CHANNELS", "`keep` or `interpolate`", _text, "keep"),
+    Constant("BLINKS", "`keep` or `ica`", _text, "keep"),
+    Constant("REJECT_UV", _NONE_OR_ABOVE, _optional(_number(above=True)), 200.0),
     Constant("WINDOW_S", "a number above 0", _number(above=True), 4.0),
     Constant("WINDOW_OVERLAP", _A_RATE, _rate, 0.0),
     Constant("REFERENCE", "`average` or `none`", _text, "average"),
+    Constant("ESTIMATOR", "`fft` or `filter`", _text, "fft"),
+    Constant("EXTRA_BLOCKS", "a list of blocks of features", _list_of(_text), ["relative_power"]),
+    Constant("SMOOTHING", "`none`, `average:N` or `lds`", _text, "none"),
     Constant("BASELINE", "`cut` or `subtract`", _text, "cut"),
+    Constant("NORMALISE", "`training`, `subject` or `subject:SECONDS`", _text, "training"),
     Constant("N_STEPS", _A_COUNT, _whole(1), 1),
     Constant("INPUT_DROPOUT", _A_RATE, _rate, 0.2, "input_dropout"),
     Constant("VECTOR_ENTRY", "a text", _text, "electrodes", "vector_entry"),

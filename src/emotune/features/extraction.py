@@ -14,10 +14,20 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from emotune.errors import InputError
-from emotune.features.findings import break_findings, findings_of_set, flat_findings, montage_findings, power_findings
+from emotune.features.band_filter import filtered_powers
+from emotune.features.findings import (
+    break_findings,
+    findings_of_set,
+    flat_findings,
+    montage_findings,
+    power_findings,
+    rejection_findings,
+)
 from emotune.features.layout import STANDARD, Layout
 from emotune.features.montage import ChannelMap, fit_montage
+from emotune.features.preprocessing import preprocess
 from emotune.features.settings import FeatureSettings
+from emotune.features.smoothing import smoothed
 from emotune.features.table import FeatureTable
 from emotune.features.vector import FEATURE_VERSION, compute_vectors, entropy_floor
 from emotune.features.windows import split_windows, whole_windows
@@ -78,26 +88,35 @@ def extract(recording: Recording, settings: FeatureSettings) -> RecordingFeature
     examined = examine(recording, settings)
     refuse_errors(examined.findings)
     part, montage, matrix = examined.recording, examined.montage, examined.matrix
-    rate_hz = part.sampling_rate_hz
-    # The product is too small to share: more threads only spin (7.1 s of CPU against 2.7 s on 240 trials).
-    with _blas().limit(limits=1, user_api="blas"):
-        mapped = matrix @ part.samples_uv
+    # Found in the samples as they came: a filter would make held values move.
+    part = replace(part, breaks_s=(*part.breaks_s, *silent_stretches(part)))
     with _naming(place):
+        done = preprocess(part, settings.preprocessing)
+        part = done.recording
+        if done.bad_channels:
+            part, montage, matrix = _without_bad(part, done.bad_channels, montage, settings)
+        rate_hz = part.sampling_rate_hz
+        mapped = _mapped(matrix, part.samples_uv)
         windows, starts_s = split_windows(mapped, rate_hz, settings.window_s, settings.overlap)
-        breaks_s = (*part.breaks_s, *silent_stretches(part))
-        whole = whole_windows(starts_s, windows.shape[-1], rate_hz, breaks_s)
+        whole = whole_windows(starts_s, windows.shape[-1], rate_hz, part.breaks_s)
         broken = break_findings(whole, place)
         refuse_errors(broken)
+        whole, rejected = _amplitude(windows, whole, settings.preprocessing.reject_uv, place)
         if not whole.all():
             windows, starts_s = windows[whole], starts_s[whole]
-        values = compute_vectors(windows, rate_hz, montage.layout)
+        powers = None
+        if settings.estimator == "filter":
+            starts = np.round(starts_s * rate_hz).astype(np.int64)
+            powers = filtered_powers(mapped, rate_hz, montage.layout, starts, windows.shape[-1], part.stretches)
+        values = compute_vectors(windows, rate_hz, montage.layout, powers)
         # Judged before the baseline is taken away: a difference of two floors is no floor.
         silent = power_findings(values, entropy_floor(windows.shape[-1], rate_hz, montage.layout), montage, place)
         of_rest: list[Finding] = []
         if settings.baseline == "subtract":
-            rest, of_rest = _baseline_vector(part, matrix, montage, settings.window_s, place)
+            rest, of_rest = _baseline_vector(part, matrix, montage, settings, place)
             values = values - rest
-    findings = (*examined.findings, *broken, *silent, *of_rest)
+        values = smoothed(values, starts_s, settings.hop_s, settings.smoothing)
+    findings = (*examined.findings, *done.findings, *broken, *rejected, *silent, *of_rest)
     return RecordingFeatures(values, starts_s, montage.layout, montage.interpolated, findings)
 
 
@@ -138,7 +157,7 @@ def examine(recording: Recording, settings: FeatureSettings) -> Examined:
 
 
 def _baseline_vector(
-    recording: Recording, matrix: NDArray[np.float32], montage: ChannelMap, window_s: float, place: str
+    recording: Recording, matrix: NDArray[np.float32], montage: ChannelMap, settings: FeatureSettings, place: str
 ) -> tuple[NDArray[np.float32], list[Finding]]:
     """The mean vector of the rest before a trial, `(n_features,)`, and what the checks found in the rest.
 
@@ -160,13 +179,52 @@ def _baseline_vector(
     rest = replace(recording, samples_uv=recording.baseline_uv, baseline_uv=None, breaks_s=(), source=before)
     findings = check_recording(rest)
     refuse_errors(findings)
-    with _blas().limit(limits=1, user_api="blas"):
-        mapped = matrix @ rest.samples_uv
-    windows, _ = split_windows(mapped, rest.sampling_rate_hz, min(window_s, rest.duration_s))
-    values = compute_vectors(windows, rest.sampling_rate_hz, montage.layout)
-    floor = entropy_floor(windows.shape[-1], rest.sampling_rate_hz, montage.layout)
+    rate_hz, layout = rest.sampling_rate_hz, montage.layout
+    mapped = _mapped(matrix, rest.samples_uv)
+    windows, starts_s = split_windows(mapped, rate_hz, min(settings.window_s, rest.duration_s))
+    powers = None
+    if settings.estimator == "filter":
+        starts = np.round(starts_s * rate_hz).astype(np.int64)
+        powers = filtered_powers(mapped, rate_hz, layout, starts, windows.shape[-1], rest.stretches)
+    values = compute_vectors(windows, rate_hz, layout, powers)
+    floor = entropy_floor(windows.shape[-1], rate_hz, layout)
     mean: NDArray[np.float32] = values.mean(axis=0)
     return mean, [*findings, *power_findings(values, floor, montage, before)]
+
+
+def _mapped(matrix: NDArray[np.float32], samples_uv: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Samples of the cap as samples of the layout: `(layout.n_channels, n_times)`."""
+    # The product is too small to share: more threads only spin (7.1 s of CPU against 2.7 s on 240 trials).
+    with _blas().limit(limits=1, user_api="blas"):
+        return matrix @ samples_uv
+
+
+def _amplitude(
+    windows: NDArray[np.float32], whole: NDArray[np.bool_], reject_uv: float | None, place: str
+) -> tuple[NDArray[np.bool_], list[Finding]]:
+    """Which windows are whole and span no more than is allowed, `(n_windows,)`, and what that leaves out."""
+    if reject_uv is None:
+        return whole, []
+    kept = whole & (np.ptp(windows, axis=2).max(axis=1) <= reject_uv)
+    found = rejection_findings(int(whole.sum()), int(kept.sum()), reject_uv, place)
+    refuse_errors(found)
+    return kept, found
+
+
+def _without_bad(
+    recording: Recording, bad: tuple[str, ...], montage: ChannelMap, settings: FeatureSettings
+) -> tuple[Recording, ChannelMap, NDArray[np.float32]]:
+    """The recording without bad channels, with the montage that interpolates them and its matrix."""
+    part = _channels(recording, np.flatnonzero([name not in bad for name in recording.channel_names]))
+    refitted = fit_montage(
+        part.channel_names, settings.bands_hz, channels=settings.channels, reference=settings.reference
+    )
+    if refitted.layout != montage.layout:
+        raise InputError(
+            f"Expected a cap with channels enough to interpolate the bad ones. Received: {listed(bad, _LISTED)} bad, "
+            f"{len(part.channel_names)} left. Leave this recording out, or set BAD_CHANNELS to 'keep'."
+        )
+    return part, refitted, refitted.matrix
 
 
 def _with_montage(recording: Recording, settings: FeatureSettings) -> tuple[Recording, ChannelMap, tuple[str, ...]]:

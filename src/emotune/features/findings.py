@@ -20,6 +20,7 @@ __all__ = [
     "merged_findings",
     "montage_findings",
     "power_findings",
+    "rejection_findings",
 ]
 
 
@@ -51,6 +52,22 @@ def break_findings(whole: NDArray[np.bool_], place: str) -> list[Finding]:
             f"Expected windows without an interruption in {place}. Received: {n_broken} of {len(whole)} that touch a "
             f"bad stretch or a break of the recording{'' if none_left else '; they are left out'}.",
             "Take shorter windows, or leave this recording out." if none_left else "",
+        )
+    ]
+
+
+def rejection_findings(n_whole: int, n_kept: int, reject_uv: float, place: str) -> list[Finding]:
+    """Windows that span too much: how many of the whole ones are left; an error where none is."""
+    if n_kept == n_whole:
+        return []
+    n_rejected = n_whole - n_kept
+    return [
+        Finding(
+            "rejected-windows",
+            "note" if n_kept else "error",
+            f"Expected windows of {place} that span at most {reject_uv:g} µV in every channel. Received: {n_rejected} "
+            f"of {n_whole} that span more{'; they are left out' if n_kept else ''}.",
+            "" if n_kept else "Raise REJECT_UV, filter slow drifts out (BAND_PASS_HZ), or leave this recording out.",
         )
     ]
 

@@ -7,13 +7,24 @@ layout of its own; networks take their shape from the layout, never from a const
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from emotune.errors import InputError
 from emotune.recordings.channels import CHANNELS
 
-__all__ = ["BANDS_HZ", "CHANNELS", "FEATURE_NAMES", "STANDARD", "WHOLE_HEAD", "Layout", "standard_layout"]
+__all__ = [
+    "BANDS_HZ",
+    "CHANNELS",
+    "EXTRA_BLOCKS",
+    "FEATURE_NAMES",
+    "STANDARD",
+    "WHOLE_HEAD",
+    "Layout",
+    "checked_blocks",
+    "standard_layout",
+]
 
 # Half-open [low, high): a bin belongs to one band only.
 BANDS_HZ: Mapping[str, tuple[float, float]] = {
@@ -28,6 +39,24 @@ BANDS_HZ: Mapping[str, tuple[float, float]] = {
 ASYMMETRY_PAIRS = (("Fp2", "Fp1"), ("F4", "F3"), ("F8", "F7"))
 
 WHOLE_HEAD = ("activity", "mobility", "complexity", "spectral_entropy")
+
+# Blocks of further values, by the names that users write.
+EXTRA_BLOCKS = ("relative_power", "band_power", "dasm", "rasm", "channel_entropy", "band_entropy")
+
+
+def checked_blocks(names: Iterable[str]) -> tuple[str, ...]:
+    """Names of extra blocks, each once.
+
+    Raises:
+        InputError: if one is not known or comes twice.
+    """
+    blocks = tuple(names) if not isinstance(names, str) else (names,)
+    if any(name not in EXTRA_BLOCKS for name in blocks) or len(set(blocks)) < len(blocks):
+        raise InputError(
+            f"`extra_blocks` must be different ones of {', '.join(EXTRA_BLOCKS)}. "
+            f"Received: {', '.join(map(str, blocks))}."
+        )
+    return blocks
 
 
 @dataclass(frozen=True, slots=True)

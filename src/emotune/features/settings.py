@@ -8,18 +8,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from emotune.errors import InputError
-from emotune.features.layout import BANDS_HZ, CHANNELS
+from emotune.features.layout import BANDS_HZ, CHANNELS, checked_blocks
 from emotune.features.montage import REFERENCES, checked_channels
+from emotune.features.preprocessing import Preprocessing
+from emotune.features.smoothing import checked_smoothing
 from emotune.features.windows import check_window
 
-__all__ = ["BASELINES", "FeatureSettings"]
+__all__ = ["BASELINES", "ESTIMATORS", "FeatureSettings"]
 
 BASELINES = ("cut", "subtract")
+ESTIMATORS = ("fft", "filter")
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureSettings:
-    """Windows, bands, electrodes and reference.
+    """Preprocessing, windows, bands, electrodes, reference, and what is computed of them.
 
     Attributes:
         window_s: length of a window in seconds; 4 s hold four cycles of the lowest frequency.
@@ -30,6 +33,11 @@ class FeatureSettings:
         reference: `average` over the layout's channels, or `none` for the recorded one.
         baseline: what becomes of the rest before a trial: `cut` leaves it out, `subtract` takes its mean vector from
             every vector of the trial, so that they tell the change.
+        preprocessing: what is done to the samples before.
+        estimator: of the powers in the bands: `fft`, the spectrum of each window alone; or `filter`, a zero-phase
+            band-pass over the whole trial, as others do.
+        extra_blocks: blocks of further values behind the others, by the names of `EXTRA_BLOCKS`.
+        smoothing: of the vectors along a trial: `none`, `average:N` or `lds`.
 
     Raises:
         InputError: if a setting makes no sense.
@@ -41,6 +49,10 @@ class FeatureSettings:
     channels: tuple[str, ...] = CHANNELS
     reference: str = "average"
     baseline: str = "cut"
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    estimator: str = "fft"
+    extra_blocks: tuple[str, ...] = ()
+    smoothing: str = "none"
 
     def __post_init__(self) -> None:
         check_window(self.window_s, self.overlap)
@@ -48,10 +60,28 @@ class FeatureSettings:
             raise InputError(f"`reference` must be one of {', '.join(REFERENCES)}. Received: {self.reference!r}.")
         if self.baseline not in BASELINES:
             raise InputError(f"`baseline` must be one of {', '.join(BASELINES)}. Received: {self.baseline!r}.")
+        if self.estimator not in ESTIMATORS:
+            raise InputError(f"`estimator` must be one of {', '.join(ESTIMATORS)}. Received: {self.estimator!r}.")
+        checked_smoothing(self.smoothing)
+        object.__setattr__(self, "extra_blocks", checked_blocks(self.extra_blocks))
         object.__setattr__(self, "window_s", float(self.window_s))
         object.__setattr__(self, "overlap", float(self.overlap))
         object.__setattr__(self, "channels", checked_channels(self.channels))
         object.__setattr__(self, "bands_hz", _checked_bands(self.bands_hz))
+
+    @property
+    def hop_s(self) -> float:
+        """From the start of a window to that of the next, in seconds."""
+        return self.window_s * (1.0 - self.overlap)
+
+    @property
+    def looks_ahead(self) -> tuple[str, ...]:
+        """What of it sees samples behind a window, in words; none where a stream gives the same vectors."""
+        return (
+            *self.preprocessing.looks_ahead,
+            *(["band powers by filters of zero phase"] if self.estimator == "filter" else []),
+            *([f"smoothing over later windows ({self.smoothing})"] if self.smoothing != "none" else []),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as plain JSON values."""
@@ -62,6 +92,10 @@ class FeatureSettings:
             "channels": list(self.channels),
             "reference": self.reference,
             "baseline": self.baseline,
+            "preprocessing": self.preprocessing.to_dict(),
+            "estimator": self.estimator,
+            "extra_blocks": list(self.extra_blocks),
+            "smoothing": self.smoothing,
         }
 
     @classmethod
@@ -71,14 +105,15 @@ class FeatureSettings:
         Raises:
             InputError: if a setting is missing, unknown or makes no sense.
         """
-        names = {"window_s", "overlap", "bands_hz", "channels", "reference"}
-        if set(content) - {"baseline"} != names:  # which older files do not have
+        names = set(cls.__slots__)
+        # Older files lack those that were added since; their defaults are what was done then.
+        if not {"window_s", "overlap", "bands_hz", "channels", "reference"} <= set(content) <= names:
             raise InputError(
                 f"Expected the feature settings {', '.join(sorted(names))}. "
                 f"Received: {', '.join(sorted(content)) or 'none'}. "
                 f"Write the file anew with this version of emotune."
             )
-        return cls(**content)
+        return cls(**{**content, "preprocessing": Preprocessing.from_dict(content.get("preprocessing", {}))})
 
 
 def _checked_bands(bands_hz: Any) -> dict[str, tuple[float, float]]:

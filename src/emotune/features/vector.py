@@ -63,13 +63,19 @@ same for every sampling rate and window length."""
 _BLOCK = 32
 
 
-def compute_vectors(windows: NDArray[np.float32], sampling_rate_hz: float, layout: Layout) -> NDArray[np.float32]:
+def compute_vectors(
+    windows: NDArray[np.float32],
+    sampling_rate_hz: float,
+    layout: Layout,
+    band_powers: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
     """Feature vectors of windows in µV: (n_windows, n_channels, n_times) -> (n_windows, n_features), float32.
 
     Args:
         windows: rows in the order of `layout.channels`; may be a strided view, is not changed.
         sampling_rate_hz: samples a second.
         layout: channels, bands and pairs; `layout.feature_names` names the columns of the result.
+        band_powers: `(n_windows, n_channels, n_bands)` in µV², in place of those of the spectrum.
 
     Raises:
         InputError: if the channels are not those of the layout, the sampling rate is too low for the highest

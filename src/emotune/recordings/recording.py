@@ -74,6 +74,21 @@ class Recording:
         return float(self.samples_uv.shape[1] / self.sampling_rate_hz)
 
     @property
+    def stretches(self) -> tuple[tuple[int, int], ...]:
+        """First and last sample (not included) of each stretch without a break, from the first to the last."""
+        n_times = self.samples_uv.shape[1]
+        first, whole = 0, []
+        # To a hundredth of a sample: files give markers in microseconds, and one on a sample must not miss it.
+        for start, stop in sorted(
+            tuple(np.round(np.multiply(pair, self.sampling_rate_hz), 2)) for pair in self.breaks_s
+        ):
+            last = min(n_times, math.ceil(start))
+            if last > first:
+                whole.append((first, last))
+            first = max(first, math.ceil(stop))
+        return (*whole, (first, n_times)) if first < n_times else tuple(whole)
+
+    @property
     def place(self) -> str:
         """What to call it in a message: its source, else what is known of it."""
         known = {"subject": self.subject, "session": self.session, "trial": self.trial}
