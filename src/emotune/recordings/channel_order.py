@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from emotune.findings import Finding
 from emotune.recordings.channels import CHANNELS, electrode_directions
 from emotune.recordings.recording import Recording
+from emotune.recordings.spectrum import median_of_rows
 
 __all__ = ["Blinks", "check_channel_order", "find_blinks", "untested_order"]
 
@@ -73,7 +75,7 @@ def check_channel_order(recording: Recording) -> list[Finding]:
     blinks = find_blinks(recording)
     if blinks is None:
         return []
-    frontness = electrode_directions(blinks.electrodes)[:, 1]
+    frontness = _frontness(blinks.electrodes)
     two = np.argsort(-blinks.field_uv)[:2]
     correlation = float(np.corrcoef(blinks.field_uv, frontness)[0, 1])
     if correlation >= _CONTRADICTS or frontness[two].min() >= _IN_FRONT:
@@ -100,6 +102,12 @@ def untested_order(place: str) -> Finding:
     )
 
 
+@lru_cache(maxsize=64)
+def _frontness(electrodes: tuple[str, ...]) -> NDArray[np.float64]:
+    """How far in front each electrode sits, `(n_electrodes,)`, from -1 to 1."""
+    return electrode_directions(electrodes)[:, 1]
+
+
 def find_blinks(recording: Recording) -> Blinks | None:
     """Large, short, positive waves that have one and the same field; None where there are fewer than 4 of them.
 
@@ -110,13 +118,13 @@ def find_blinks(recording: Recording) -> Blinks | None:
     n_step = round(_STEP_S * recording.sampling_rate_hz)
     if len(rows) < _MIN_CHANNELS or not n_step:
         return None
-    frontness = electrode_directions(electrodes)[:, 1]
+    frontness = _frontness(electrodes)
     if np.sum(frontness >= _ABOVE_THE_EYES) < 2 or np.sum(frontness <= _AT_THE_BACK) < 2:
         return None
     heights_uv = _heights_uv(recording, rows, n_step)
     if not heights_uv.shape[1]:
         return None
-    second_uv = np.partition(heights_uv, -2, axis=0)[-2]
+    second_uv = np.sort(np.ascontiguousarray(heights_uv.T), axis=1)[:, -2]
     peaks = _peaks(second_uv, round(_FLANK_S / _STEP_S))
     if len(peaks) < _MIN_BLINKS:
         return None
@@ -137,7 +145,8 @@ def find_blinks(recording: Recording) -> Blinks | None:
     return Blinks(int(alike.sum()), electrodes, field_uv) if has_the_shape else None
 
 
-def _known_channels(names: Sequence[str]) -> tuple[list[int], tuple[str, ...]]:
+@lru_cache(maxsize=64)
+def _known_channels(names: tuple[str, ...]) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Rows and 10-20 names of the channels whose position is known: `EEG Fp1-REF` is Fp1, `Fp1-F7` is neither."""
     found: dict[str, int] = {}
     for row, name in enumerate(names):
@@ -145,7 +154,7 @@ def _known_channels(names: Sequence[str]) -> tuple[list[int], tuple[str, ...]]:
         positions = [_KNOWN[token] for token in tokens if token in _KNOWN]
         if len(positions) == 1:
             found.setdefault(positions[0], row)
-    return list(found.values()), tuple(found)
+    return tuple(found.values()), tuple(found)
 
 
 def _heights_uv(recording: Recording, rows: Sequence[int], n_step: int) -> NDArray[np.float32]:
@@ -157,7 +166,7 @@ def _heights_uv(recording: Recording, rows: Sequence[int], n_step: int) -> NDArr
         slow_uv += used[:, offset::n_step]
     slow_uv = (slow_uv[:, 1:] + slow_uv[:, :-1]) / np.float32(2 * n_step)
     # Whatever the reference was, even an electrode above the eyes: most of the head has nothing of a blink.
-    slow_uv -= np.median(slow_uv, axis=0)
+    slow_uv -= median_of_rows(slow_uv.T)
     flank = round(_FLANK_S / _STEP_S)
     return np.asarray(slow_uv[:, flank:-flank] - (slow_uv[:, 2 * flank :] + slow_uv[:, : -2 * flank]) / 2)
 

@@ -5,16 +5,30 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
+from zlib import crc32
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emotune.findings import Finding, listed
 from emotune.recordings.recording import Recording
 
-__all__ = ["Duplicates"]
+__all__ = ["Digest", "Duplicates", "digest_of"]
 
 _LISTED = 4
+
+
+Digest = tuple[int, ...]
+
+
+def digest_of(samples_uv: NDArray[np.float32]) -> Digest | None:
+    """The same for the same channels in any order; None for constant ones, which are no copies of each other.
+
+    Checksums are enough: those of two signals agree in one channel of four billion, and here all channels must.
+    """
+    if not samples_uv.size or not np.ptp(samples_uv, axis=1).any():
+        return None
+    return (samples_uv.shape[1], *sorted(crc32(np.ascontiguousarray(row).data) for row in samples_uv))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +45,16 @@ class Duplicates:
     """
 
     def __init__(self) -> None:
-        self._trials: dict[bytes, list[_Trial]] = {}
+        self._trials: dict[Digest, list[_Trial]] = {}
 
     def add(self, recording: Recording) -> None:
         """Take note of a recording."""
-        samples_uv = recording.samples_uv
-        if not samples_uv.size or not np.ptp(samples_uv, axis=1).any():
+        self.add_digest(recording, digest_of(recording.samples_uv))
+
+    def add_digest(self, recording: Recording, digest: Digest | None) -> None:
+        """Take note of a recording by the digest of its samples, wherever that was made."""
+        if digest is None:
             return
-        channels = sorted(blake2b(np.ascontiguousarray(row).data, digest_size=16).digest() for row in samples_uv)
-        digest = blake2b(b"".join(channels), digest_size=16).digest()
         ratings = [f"{name} {value:g}" for name, value in recording.ratings.items() if not math.isnan(value)]
         label = ", ".join([*([recording.emotion] if recording.emotion else []), *ratings])
         self._trials.setdefault(digest, []).append(_Trial(recording.place, recording.subject, label))

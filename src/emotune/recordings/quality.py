@@ -19,6 +19,9 @@ __all__ = ["CHECKS", "check_recording", "constant_channels", "silent_stretches"]
 # Blocks of a second: slow drifts do not count as amplitude, and half a recording can be found flat.
 BLOCK_S = 1.0
 
+# A unit is told by so many of them, evenly spread: all of an hour would say the same.
+MAX_BLOCKS = 16
+
 # Scalp EEG has some 3 to 100 µV within a second, an amplifier's own noise about 0.5 µV. Volts or millivolts
 # taken for microvolts lie below, nanovolts or counts above; mains hum on an open input can reach 2,000 µV.
 MIN_AMPLITUDE_UV = 0.1
@@ -71,8 +74,20 @@ class _Samples:
         return self.values[:, : n_blocks * n_block].reshape(-1, n_blocks, n_block)
 
     @cached_property
+    def is_held(self) -> NDArray[np.bool_]:
+        """Whether a sample is the one before it: `(n_channels, n_times - 1)`."""
+        return held_samples(self.values)
+
+    @cached_property
+    def held(self) -> list[tuple[int, int]]:
+        """First and last sample (not included) of each stretch in which no channel changes."""
+        return _held(self.is_held, self.recording.sampling_rate_hz)
+
+    @cached_property
     def is_flat(self) -> NDArray[np.bool_]:
         """Whether a channel does not change in a block: `(n_channels, n_blocks)`."""
+        if not self.is_held.any():
+            return np.zeros(self.blocks.shape[:2], dtype=np.bool_)
         return np.asarray(np.ptp(self.blocks, axis=2) == 0)
 
     @cached_property
@@ -138,7 +153,11 @@ def _all_flat(samples: _Samples) -> list[Finding]:
 
 
 def _units(samples: _Samples) -> list[Finding]:
-    amplitude_uv = float(np.median(samples.blocks.std(axis=2)[~samples.is_flat]))
+    n_blocks = samples.blocks.shape[1]
+    some = slice(None, None, -(-n_blocks // MAX_BLOCKS))
+    if samples.is_flat[:, some].all():
+        some = slice(None)
+    amplitude_uv = float(np.median(samples.blocks[:, some].std(axis=2)[~samples.is_flat[:, some]]))
     if MIN_AMPLITUDE_UV <= amplitude_uv <= MAX_AMPLITUDE_UV:
         return []
     low = amplitude_uv < MIN_AMPLITUDE_UV
@@ -178,17 +197,28 @@ def _flat(samples: _Samples) -> list[Finding]:
 
 def silent_stretches(recording: Recording) -> list[tuple[float, float]]:
     """(start, stop) in seconds of stretches in which no channel changes at all: the recorder held its values."""
-    return [(first / recording.sampling_rate_hz, last / recording.sampling_rate_hz) for first, last in _held(recording)]
+    rate_hz = recording.sampling_rate_hz
+    return _in_seconds(_held(held_samples(recording.samples_uv), rate_hz), rate_hz)
 
 
-def _held(recording: Recording) -> list[tuple[int, int]]:
+def _in_seconds(stretches: Sequence[tuple[int, int]], rate_hz: float) -> list[tuple[float, float]]:
+    return [(first / rate_hz, last / rate_hz) for first, last in stretches]
+
+
+def held_samples(samples_uv: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Whether a sample is the one before it: `(n_channels, n_times)` -> `(n_channels, n_times - 1)`."""
+    return np.asarray(samples_uv[:, 1:] == samples_uv[:, :-1])
+
+
+def _held(is_held: NDArray[np.bool_], rate_hz: float) -> list[tuple[int, int]]:
     """First and last sample (not included) of each stretch without a change in any channel, half a second or more."""
-    values = recording.samples_uv
-    same = np.zeros(values.shape[1] + 1, dtype=np.bool_)
-    same[1:-1] = (values[:, 1:] == values[:, :-1]).all(axis=0)
+    same = np.zeros(is_held.shape[1] + 2, dtype=np.bool_)
+    same[1:-1] = is_held.all(axis=0)
+    if not same.any():
+        return []
     runs = np.flatnonzero(same[1:] != same[:-1]).reshape(-1, 2)
     held: list[tuple[int, int]] = []
-    for first, last in runs[np.diff(runs, axis=1)[:, 0] >= MIN_HELD_S * recording.sampling_rate_hz].tolist():
+    for first, last in runs[np.diff(runs, axis=1)[:, 0] >= MIN_HELD_S * rate_hz].tolist():
         # One value behind the other, as where a file is filled up to whole records, is one stretch.
         start = held.pop()[0] if held and held[-1][1] == first else first
         held.append((start, last + 1))
@@ -196,7 +226,7 @@ def _held(recording: Recording) -> list[tuple[int, int]]:
 
 
 def _silent(samples: _Samples) -> list[Finding]:
-    stretches = silent_stretches(samples.recording)
+    stretches = _in_seconds(samples.held, samples.recording.sampling_rate_hz)
     if not stretches:
         return []
     duration_s = samples.recording.duration_s
@@ -219,7 +249,7 @@ def _clipped(samples: _Samples) -> list[Finding]:
         return []
     at_limit = (values == samples.highest[:, np.newaxis]) | (values == samples.lowest[:, np.newaxis])
     # What a recorder holds is no limit of the amplifier, even where it is the extreme.
-    for first, last in _held(samples.recording):
+    for first, last in samples.held:
         at_limit[:, first:last] = False
     shares = np.count_nonzero(at_limit, axis=1) / values.shape[1]
     clipped = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -150,11 +151,16 @@ def check_sampling_rate(spectrum: Spectrum, place: str) -> list[Finding]:
 def _level_db(spectrum: Spectrum, low_hz: float, high_hz: float) -> float:
     """The median density of a band: no line and no single rhythm moves it."""
     hz = spectrum.frequencies_hz
-    return float(np.median(spectrum.median_db[(hz >= low_hz) & (hz < high_hz)]))
+    return float(_median(spectrum.median_db[(hz >= low_hz) & (hz < high_hz)]))
 
 
-def _possible_lines(rate_hz: float) -> Iterator[tuple[float, float, float]]:
+@lru_cache(maxsize=64)
+def _possible_lines(rate_hz: float) -> tuple[tuple[float, float, float], ...]:
     """(where mains would be seen, mains, rate) for the other rates that recordings at `rate_hz` may have."""
+    return tuple(_lines(rate_hz))
+
+
+def _lines(rate_hz: float) -> Iterator[tuple[float, float, float]]:
     for other_hz in _USUAL_RATES_HZ:
         for mains_hz in _MAINS_HZ:
             line_hz = mains_hz * rate_hz / other_hz
@@ -199,10 +205,21 @@ def _share_of_channels(spectrum: Spectrum, line_hz: float, threshold_db: float) 
 
 def _prominence_db(db: NDArray[np.float64], hz: NDArray[np.float64], line_hz: float) -> NDArray[np.float64]:
     """Of densities in dB, `(..., n_bins)` -> `(...)`: the highest bin at a line above the median 1 to 3 Hz away."""
-    away = np.abs(hz - line_hz)
-    at_line = away <= _TOLERANCE * line_hz + _TOLERANCE_HZ
-    around = (away >= 1) & (away <= 3)
-    return np.asarray(db[..., at_line].max(axis=-1) - np.median(db[..., around], axis=-1))
+    at_line, around = _bins(len(hz), float(hz[-1]), line_hz)
+    return np.asarray(db[..., at_line].max(axis=-1) - _median(db[..., around]))
+
+
+@lru_cache(maxsize=256)
+def _bins(n_bins: int, nyquist_hz: float, line_hz: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The bins at a line, and those 1 to 3 Hz away."""
+    away = np.abs(np.linspace(0, nyquist_hz, n_bins) - line_hz)
+    return np.flatnonzero(away <= _TOLERANCE * line_hz + _TOLERANCE_HZ), np.flatnonzero((away >= 1) & (away <= 3))
+
+
+def _median(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Along the last axis; a tenth of the time of `np.median`, which has more cases."""
+    ordered, n = np.sort(values, axis=-1), values.shape[-1]
+    return np.asarray((ordered[..., (n - 1) // 2] + ordered[..., n // 2]) / 2)
 
 
 def _is_notched(spectrum: Spectrum, mains_hz: float) -> bool:
@@ -210,6 +227,6 @@ def _is_notched(spectrum: Spectrum, mains_hz: float) -> bool:
     away = spectrum.frequencies_hz - mains_hz
     db = spectrum.median_db
     # Far enough out for a broad notch; the median, so that a line beside the mains is no flank.
-    bottom = np.median(db[np.abs(away) <= 0.4])
+    bottom = _median(db[np.abs(away) <= 0.4])
     sides = [db[(sign * away >= 2) & (sign * away <= 8)] for sign in (-1, 1)]
-    return all(side.size > 0 and np.median(side) - bottom >= _NOTCH_DB for side in sides)
+    return all(side.size > 0 and _median(side) - bottom >= _NOTCH_DB for side in sides)
