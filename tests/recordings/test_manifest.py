@@ -1,5 +1,6 @@
 """A CSV of recordings: as people and spreadsheets write it; whatever is wrong is said before a file is decoded."""
 
+import pickle
 import shutil
 
 import numpy as np
@@ -70,6 +71,16 @@ def test_rows_become_recordings_in_their_order(folder):
 def test_it_can_be_read_twice(folder):
     manifest = Manifest(write(folder, FOUR))
     assert [r.source for r in manifest] == [r.source for r in manifest]
+
+
+def test_its_parts_are_its_files_and_can_be_sent_to_other_processes(folder):
+    text = "file,subject,label,start_s,stop_s\na.edf,1,x,0,1.5\na.edf,1,y,1.5,3\nb.edf,2,x,,\n"
+    manifest = Manifest(write(folder, text))
+    parts = [pickle.loads(pickle.dumps(part)) for part in manifest.parts()]
+    assert [[recording.emotion for recording in part] for part in parts] == [["x", "y"], ["x"]]
+    for recording, same in zip([one for part in parts for one in part], manifest, strict=True):
+        np.testing.assert_array_equal(recording.samples_uv, same.samples_uv)
+        assert (recording.trial, recording.source) == (same.trial, same.source)
 
 
 def test_stretches_and_groups_are_taken_from_the_optional_columns(folder):

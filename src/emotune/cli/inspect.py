@@ -81,6 +81,7 @@ def _show_recordings(
     from emotune.cli.progress import Reading
     from emotune.features.inspection import inspect_recordings
     from emotune.recordings.targets import target_of
+    from emotune.search.presence import default_workers
 
     has_labels = bool(source.emotions or source.scales)
     if not choices[0].name and has_labels:
@@ -91,7 +92,9 @@ def _show_recordings(
         if has_labels or choices[0].name
         else []
     )
-    found = inspect_recordings(source, settings, on_recording=None if is_quiet else Reading().read)
+    found = inspect_recordings(
+        source, settings, workers=default_workers(), on_recording=None if is_quiet else Reading().read
+    )
     _print_rows(source.name, _rows_of_recordings(found, settings))
     for target in targets:
         print()

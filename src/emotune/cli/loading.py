@@ -14,6 +14,7 @@ __all__ = ["describe", "fetch", "load"]
 def load(configuration: Configuration, *, quiet: bool) -> Prepared:
     """Read the data of a run, and say what it is and what the checks found."""
     from emotune.cli.progress import Reading
+    from emotune.search.presence import default_workers
     from emotune.studies.preparation import prepare
 
     fetch(configuration.data, quiet=quiet)
@@ -24,6 +25,7 @@ def load(configuration: Configuration, *, quiet: bool) -> Prepared:
         seed=configuration.seed,
         class_names=configuration.class_names,
         target=str(configuration.values["TARGET"]),
+        workers=default_workers(),
         on_recording=None if quiet else Reading().read,
     )
     if not quiet:

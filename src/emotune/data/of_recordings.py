@@ -26,6 +26,7 @@ def dataset_of_recordings(
     settings: FeatureSettings,
     *,
     n_steps: int = 1,
+    workers: int = 1,
     on_recording: Callable[[int, int], None] | None = None,
     choice: TargetChoice | None = None,
 ) -> Dataset:
@@ -35,6 +36,7 @@ def dataset_of_recordings(
         recordings: with emotions or ratings.
         settings: windows, bands and reference.
         n_steps: consecutive windows of one trial that make a sample.
+        workers: processes that read and compute, as for `extract_all`.
         on_recording: called with (done, total) after each recording.
         choice: what to tell apart; None for the set's own first target.
 
@@ -47,7 +49,7 @@ def dataset_of_recordings(
 
     # Said before anything is read: the samples do not change it.
     target = target_of(choice or TargetChoice(), recordings.emotions, recordings.scales, of=recordings.name)
-    table = stored_features(recordings, settings, on_recording=on_recording)
+    table = stored_features(recordings, settings, workers=workers, on_recording=on_recording)
     refuse_errors(table.findings)
     return _dataset_of_table(table, recordings, settings, n_steps, target)
 

@@ -87,6 +87,7 @@ def load_dataset(
     settings: FeatureSettings,
     *,
     n_steps: int = 1,
+    workers: int = 1,
     on_recording: Callable[[int, int], None] | None = None,
     target: str = "",
 ) -> Dataset:
@@ -97,6 +98,7 @@ def load_dataset(
         settings: windows, bands and reference for recordings.
         n_steps: consecutive windows of one trial that make a sample; above 1 `inputs` are
             `(n, n_steps, n_features)`.
+        workers: processes that read and compute, as for `extract_all`.
         on_recording: called with (done, total) after each recording.
         target: what to tell apart where there is a choice: `valence`, `valence >= 5`, a table's column; empty for
             the first.
@@ -114,7 +116,9 @@ def load_dataset(
         )
     source = open_source(spec)
     if not isinstance(source, Vectors):
-        return dataset_of_recordings(source, settings, n_steps=n_steps, on_recording=on_recording, choice=choices[0])
+        return dataset_of_recordings(
+            source, settings, n_steps=n_steps, workers=workers, on_recording=on_recording, choice=choices[0]
+        )
     dataset = source.read(choices[0])
     n_steps_there = dataset.inputs.shape[1] if dataset.inputs.ndim == 3 else 1
     if n_steps not in (1, n_steps_there):

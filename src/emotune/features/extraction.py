@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from emotune.features.findings import (
 )
 from emotune.features.layout import STANDARD, Layout
 from emotune.features.montage import ChannelMap, fit_montage
+from emotune.features.parallel import bare, each_recording
 from emotune.features.preprocessing import preprocess
 from emotune.features.settings import FeatureSettings
 from emotune.features.smoothing import smoothed
@@ -33,7 +34,7 @@ from emotune.features.vector import FEATURE_VERSION, compute_vectors, entropy_fl
 from emotune.features.windows import split_windows, whole_windows
 from emotune.files import fingerprint
 from emotune.findings import Finding, listed, refuse_errors
-from emotune.recordings.duplicates import Duplicates
+from emotune.recordings.duplicates import Digest, Duplicates, digest_of
 from emotune.recordings.quality import check_recording, constant_channels, silent_stretches
 from emotune.recordings.recording import Recording, RecordingSet, refuse_foreign_labels
 
@@ -266,13 +267,16 @@ def extract_all(
     recordings: RecordingSet,
     settings: FeatureSettings,
     *,
+    workers: int = 1,
     on_recording: Callable[[int, int], None] | None = None,
 ) -> FeatureTable:
-    """The vectors of every recording of a set; one recording is in memory at a time.
+    """The vectors of every recording of a set; each process has one recording in memory at a time.
 
     Args:
         recordings: with emotions, ratings, both or neither.
         settings: the same for all of them.
+        workers: processes that read and compute, where the set is large enough to be worth it; each is started anew
+            and imports the main script, which must be guarded by `if __name__ == "__main__":`.
         on_recording: called with (done, total) after each recording.
 
     Raises:
@@ -283,10 +287,11 @@ def extract_all(
     groups: list[tuple[str, str, str, str, str]] = []
     ratings: list[list[float]] = []
     first, duplicates = "", Duplicates()
-    for recording in recordings:
+    for recording, digest, features in each_recording(
+        recordings, partial(_extracted, settings=settings), workers=workers
+    ):
         refuse_foreign_labels(recording, recordings)
-        duplicates.add(recording)
-        features = extract(recording, settings)
+        duplicates.add_digest(recording, digest)
         if parts and features.layout != parts[0].layout:
             raise InputError(
                 f"Expected recordings whose caps give one layout. Received: {_caption(parts[0].layout)} "
@@ -326,6 +331,11 @@ def extract_all(
         n_recordings=len(parts),
         fingerprint=fingerprint_of_features(recordings, settings),
     )
+
+
+def _extracted(recording: Recording, settings: FeatureSettings) -> tuple[Recording, Digest | None, RecordingFeatures]:
+    """What is said of a recording, a digest of its samples, and its vectors."""
+    return bare(recording), digest_of(recording.samples_uv), extract(recording, settings)
 
 
 def fingerprint_of_features(recordings: RecordingSet, settings: FeatureSettings) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +14,12 @@ from numpy.typing import NDArray
 from emotune.errors import InputError
 from emotune.features.extraction import examine
 from emotune.features.findings import findings_of_set
+from emotune.features.parallel import bare, each_recording
 from emotune.features.settings import FeatureSettings
 from emotune.features.windows import n_windows
 from emotune.findings import Finding
 from emotune.recordings.channel_order import find_blinks, untested_order
-from emotune.recordings.duplicates import Duplicates
+from emotune.recordings.duplicates import Digest, Duplicates, digest_of
 from emotune.recordings.recording import Recording, RecordingSet, refuse_foreign_labels
 
 __all__ = ["Inspection", "inspect_recordings"]
@@ -67,11 +69,18 @@ def inspect_recordings(
     recordings: RecordingSet,
     settings: FeatureSettings,
     *,
+    workers: int = 1,
     on_recording: Callable[[int, int], None] | None = None,
 ) -> Inspection:
-    """Read every recording of a set once, one at a time, and run the checks that a search would run.
+    """Read every recording of a set once and run the checks that a search would run.
 
     What a search would stop at in one recording is among the findings, so that all of it can be mended at once.
+
+    Args:
+        recordings: the set.
+        settings: windows, electrodes and reference.
+        workers: processes that read, as for `extract_all`.
+        on_recording: called with (done, total) after each recording.
 
     Raises:
         InputError: if the set is empty, or a file cannot be read.
@@ -85,35 +94,21 @@ def inspect_recordings(
     n_layout = 0
     findings: list[tuple[Finding, ...]] = []
     duplicates, has_blinks = Duplicates(), False
-    for recording in recordings:
+    for one in each_recording(recordings, partial(_inspected, settings=settings), workers=workers):
+        recording = one.recording
         refuse_foreign_labels(recording, recordings)
-        duplicates.add(recording)
+        duplicates.add_digest(recording, one.digest)
         trial = "/".join((recording.subject, recording.session, recording.trial)) if recording.trial else ""
         texts.append((recording.subject, recording.session, trial, recording.stimulus, recording.emotion))
-        rest = recording.baseline_uv
-        numbers.append(
-            (
-                recording.duration_s,
-                0.0 if rest is None else rest.shape[1] / recording.sampling_rate_hz,
-                n_windows(
-                    recording.samples_uv.shape[1], recording.sampling_rate_hz, settings.window_s, settings.overlap
-                ),
-            )
-        )
+        numbers.append((one.seconds, one.baseline_s, one.n_windows))
         ratings.append([float(recording.ratings.get(name, math.nan)) for name in recordings.scales])
         rates_hz[recording.sampling_rate_hz] += 1
         n_channels[len(recording.channel_names)] += 1
-        try:
-            examined = examine(recording, settings)
-        except InputError as error:
-            findings.append((Finding("cap", "error", str(error)),))
-        else:
-            findings.append((*examined.findings, *_short(recording, numbers[-1][2], settings)))
-            interpolated.update(examined.montage.interpolated)
-            # One is enough: the recordings of a set come through one reader.
-            is_whole = not any(finding.severity == "error" for finding in examined.findings)
-            has_blinks = has_blinks or (is_whole and find_blinks(examined.recording) is not None)
-            n_layout = max(n_layout, examined.montage.layout.n_channels)
+        interpolated.update(one.interpolated)
+        n_layout = max(n_layout, one.n_layout)
+        findings.append(one.findings)
+        # One is enough: the recordings of a set come through one reader.
+        has_blinks = has_blinks or one.has_blinks
         if on_recording is not None:
             on_recording(len(texts), len(recordings))
     if not texts:
@@ -143,6 +138,46 @@ def inspect_recordings(
             *findings_of_set(recordings.findings, findings, duplicates.findings()),
             *([] if has_blinks else [untested_order(recordings.name)]),
         ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Inspected:
+    """What is kept of one recording: `recording` has no samples."""
+
+    recording: Recording
+    digest: Digest | None
+    seconds: float
+    baseline_s: float
+    n_windows: int
+    findings: tuple[Finding, ...]
+    interpolated: tuple[str, ...] = ()
+    n_layout: int = 0
+    has_blinks: bool = False
+
+
+def _inspected(recording: Recording, settings: FeatureSettings) -> _Inspected:
+    rate_hz, rest = recording.sampling_rate_hz, recording.baseline_uv
+    windows = n_windows(recording.samples_uv.shape[1], rate_hz, settings.window_s, settings.overlap)
+    one = _Inspected(
+        recording=bare(recording),
+        digest=digest_of(recording.samples_uv),
+        seconds=recording.duration_s,
+        baseline_s=0.0 if rest is None else rest.shape[1] / rate_hz,
+        n_windows=windows,
+        findings=(),
+    )
+    try:
+        examined = examine(recording, settings)
+    except InputError as error:
+        return replace(one, findings=(Finding("cap", "error", str(error)),))
+    is_whole = not any(finding.severity == "error" for finding in examined.findings)
+    return replace(
+        one,
+        findings=(*examined.findings, *_short(recording, windows, settings)),
+        interpolated=examined.montage.interpolated,
+        n_layout=examined.montage.layout.n_channels,
+        has_blinks=is_whole and find_blinks(examined.recording) is not None,
     )
 
 

@@ -49,6 +49,7 @@ def stored_features(
     settings: FeatureSettings,
     *,
     folder: Path | None = None,
+    workers: int = 1,
     on_recording: Callable[[int, int], None] | None = None,
 ) -> FeatureTable:
     """The vectors of a set: from the store where it has them, else computed and stored.
@@ -60,6 +61,7 @@ def stored_features(
         recordings: a set; not read at all where the store has their vectors.
         settings: the same for all of them.
         folder: where the files lie; None for `cache_folder()`.
+        workers: processes that read and compute, as for `extract_all`.
         on_recording: called with (done, total) after each recording, and once with the total for a stored
             set.
 
@@ -75,9 +77,11 @@ def stored_features(
     try:
         lock = _locked(path)
     except (OSError, NotImplementedError) as error:  # the second where a file system knows no locks
-        return _with(extract_all(recordings, settings, on_recording=on_recording), _unwritable(path, error))
+        return _with(
+            extract_all(recordings, settings, workers=workers, on_recording=on_recording), _unwritable(path, error)
+        )
     try:
-        return _read_or_compute(path, recordings, settings, on_recording)
+        return _read_or_compute(path, recordings, settings, workers, on_recording)
     finally:
         lock.release()
 
@@ -109,6 +113,7 @@ def _read_or_compute(
     path: Path,
     recordings: RecordingSet,
     settings: FeatureSettings,
+    workers: int,
     on_recording: Callable[[int, int], None] | None,
 ) -> FeatureTable:
     damage: Finding | None = None
@@ -123,7 +128,7 @@ def _read_or_compute(
             f"The stored vectors in {path} were damaged ({error}) and have been computed anew.",
             "If it happens again, check the disk.",
         )
-    table = extract_all(recordings, settings, on_recording=on_recording)
+    table = extract_all(recordings, settings, workers=workers, on_recording=on_recording)
     try:
         with replacing(path) as beside:
             _write(beside, table)

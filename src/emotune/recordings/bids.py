@@ -8,6 +8,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,16 @@ class BidsSet:
                     yield replace(
                         recording, samples_uv=samples, channel_names=names, subject=file.subject, session=file.session
                     )
+
+    def parts(self) -> list[BidsSet]:
+        """The same recordings in the same order, a file each: sets that other processes can read."""
+        return [self._of(file) for file in self._files]
+
+    def _of(self, file: _File) -> BidsSet:
+        part = copy(self)
+        part._files, part.files, part._findings = [file], (), ()
+        part._trials = {file.path: self._trials[file.path]} if file.path in self._trials else {}
+        return part
 
     def _recordings(self, file: _File, opened: OpenedFile, trials: Sequence[Trial] | None) -> Iterator[Recording]:
         if trials is None or file.events is None:

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
+from copy import copy
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -91,6 +92,15 @@ class Manifest:
                         stimulus=row.stimulus,
                         baseline_uv=rest,
                     )
+
+    def parts(self) -> list[Manifest]:
+        """The same recordings in the same order, a file each: manifests that other processes can read."""
+        return [self._of(list(rows)) for _, rows in groupby(self._rows, key=lambda row: row.file)]
+
+    def _of(self, rows: list[Row]) -> Manifest:
+        part = copy(self)
+        part._rows, part._contents = rows, {}
+        return part
 
     def fingerprint(self) -> str:
         """Of the rows and the bytes of every file that they name, wherever the whole folder lies."""

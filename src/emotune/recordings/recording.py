@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from emotune.errors import InputError
 from emotune.findings import Finding
 from emotune.recordings.targets import Rating
 
-__all__ = ["Recording", "RecordingSet", "centred_uv", "refuse_foreign_labels"]
+__all__ = ["InParts", "Recording", "RecordingSet", "centred_uv", "refuse_foreign_labels"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,6 +124,15 @@ class RecordingSet(Protocol):
 
     def fingerprint(self) -> str:
         """Changes whenever a recording, an emotion, a rating or a group would; needs no decoding of samples."""
+        ...
+
+
+@runtime_checkable
+class InParts(Protocol):
+    """A set that several processes can read at once."""
+
+    def parts(self) -> Sequence[Iterable[Recording]]:
+        """The same recordings in the same order: lists of them, or sets that can be sent to another process."""
         ...
 
 

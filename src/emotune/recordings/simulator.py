@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from copy import copy
 
 import numpy as np
 
@@ -79,7 +80,7 @@ class Simulator:
         self.name = "simulated"
         self.scales = {}
         self.emotions = tuple(emotion.name for emotion in EMOTIONS[:n_emotions])
-        self._n_people = int(n_people)
+        self._people = range(int(n_people))
         self._n_clips = int(trials_per_emotion)
         self._seconds = float(seconds)
         self._seed = int(seed)
@@ -91,18 +92,27 @@ class Simulator:
         return ()
 
     def __len__(self) -> int:
-        return self._n_people * len(self.emotions) * self._n_clips
+        return len(self._people) * len(self.emotions) * self._n_clips
 
     def __iter__(self) -> Iterator[Recording]:
-        for person in range(self._n_people):
+        for person in self._people:
             yield from self._recordings_of(person)
+
+    def parts(self) -> list[Simulator]:
+        """The same recordings in the same order, a person each, for other processes to make."""
+        return [self._of(person) for person in self._people]
+
+    def _of(self, person: int) -> Simulator:
+        part = copy(self)
+        part._people = range(person, person + 1)
+        return part
 
     def fingerprint(self) -> str:
         """Of the arguments and the simulator's version."""
         return fingerprint(
             {
                 "simulator_version": SIMULATOR_VERSION,
-                "n_people": self._n_people,
+                "n_people": len(self._people),
                 "class_names": list(self.emotions),
                 "trials_per_emotion": self._n_clips,
                 "seconds": self._seconds,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,12 +77,15 @@ def welch_spectrum(samples_uv: NDArray[np.float32], sampling_rate_hz: float) -> 
     return Spectrum(frequencies_hz.astype(np.float64), halves)
 
 
+Floating = TypeVar("Floating", np.float32, np.float64)
+
+
 @lru_cache(maxsize=8)
 def _hann(n_times: int) -> NDArray[np.float32]:
     return np.hanning(n_times + 1)[:-1].astype(np.float32)
 
 
-def median_of_rows(values: NDArray[np.float32]) -> NDArray[np.float32]:
+def median_of_rows(values: NDArray[Floating]) -> NDArray[Floating]:
     """The median of each row, `(n, m)` -> `(n,)`, by sorting: with few columns eight times as fast as `np.median`."""
     ordered = np.sort(np.ascontiguousarray(values), axis=1)
     middle = values.shape[1] // 2

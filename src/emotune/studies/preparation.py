@@ -58,6 +58,7 @@ def prepare(
     n_steps: int,
     seed: int,
     class_names: Callable[[tuple[str, ...]], tuple[str, ...]] = lambda names: names,
+    workers: int = 1,
     on_recording: Callable[[int, int], None] | None = None,
     target: str = "",
 ) -> Prepared:
@@ -69,13 +70,14 @@ def prepare(
         n_steps: windows in a row that make one sample.
         seed: of the split.
         class_names: the user's names for classes that the data only numbers.
+        workers: processes that read and compute, as for `extract_all`.
         on_recording: called with (recordings read, recordings in all).
         target: what to tell apart where a set has several.
 
     Raises:
         InputError: if the data cannot be read, split or trained on.
     """
-    dataset = load_dataset(data, settings, n_steps=n_steps, on_recording=on_recording, target=target)
+    dataset = load_dataset(data, settings, n_steps=n_steps, workers=workers, on_recording=on_recording, target=target)
     numbered = dataset.class_names
     dataset = replace(dataset, class_names=class_names(numbered))
     split = split_dataset(dataset, seed=seed)

@@ -2,6 +2,7 @@
 
 import collections
 import math
+import pickle
 import shutil
 import tracemalloc
 from pathlib import Path
@@ -172,6 +173,18 @@ class TestTheSet:
             tracemalloc.stop()
         assert peak < 1.1 * first_peak + 50_000
         assert peak < 8 * max(file.stat().st_size for file in data.files) + 1_000_000
+
+    def test_has_the_same_recordings_in_parts_that_other_processes_can_read(self, name, written, all_read):
+        data = reader_of(name)(written(name).folder)
+        parts = [pickle.loads(pickle.dumps(part)) for part in data.parts()]
+        assert len(parts) > 1 or len(data.files) == 1
+        in_parts = [recording for part in parts for recording in part]
+        assert [one.source for one in in_parts] == [one.source for one in all_read(name)]
+        for recording, first in zip(in_parts, all_read(name), strict=True):
+            assert np.array_equal(recording.samples_uv, first.samples_uv, equal_nan=True)
+            assert (recording.subject, recording.emotion) == (first.subject, first.emotion)
+            assert recording.ratings == pytest.approx(first.ratings, nan_ok=True)
+        assert len(data) == len(all_read(name))
 
     def test_has_a_fingerprint_of_every_file_wherever_it_lies(self, name, copy):
         folder = copy(name)

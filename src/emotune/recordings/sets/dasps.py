@@ -62,7 +62,7 @@ class Dasps(PublishedSet):
 
     def trials(self) -> Iterator[RawTrial]:
         """12 a person, two of each situation, which was rated once."""
-        for file in self.files:
+        for file in self.units:
             yield from _trials_of(file)
 
 

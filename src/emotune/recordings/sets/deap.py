@@ -85,7 +85,7 @@ class Deap(PublishedSet):
 
     def trials(self) -> Iterator[RawTrial]:
         """40 a person; trial and stimulus are the video's number, as `Experiment_id` has it."""
-        for file in self.files:
+        for file in self.units:
             yield from _trials_of(file)
 
 

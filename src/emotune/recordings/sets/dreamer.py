@@ -54,7 +54,7 @@ class Dreamer(PublishedSet):
 
     def trials(self) -> Iterator[RawTrial]:
         """18 a person, of different lengths: what was recorded during a clip, and before it, during a neutral one."""
-        for file in self.files:
+        for file in self.units:
             people = _cells(_field(read_matlab(file, ("DREAMER",)).get("DREAMER"), "Data", str(file)))
             if people is None or len(people) != _N_PEOPLE:
                 raise InputError(

@@ -88,7 +88,7 @@ class Eegmat(PublishedSet):
 
     def trials(self) -> Iterator[RawTrial]:
         """One a file; trial is the number in its name, `1` for rest and `2` for arithmetic."""
-        for file in self.files:
+        for file in self.units:
             named = _NAME.fullmatch(file.name)
             if named is None:  # no file of another name is in `files`
                 continue

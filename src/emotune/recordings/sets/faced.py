@@ -71,7 +71,7 @@ class Faced(PublishedSet):
 
     def trials(self) -> Iterator[RawTrial]:
         """28 a person; trial and stimulus are the clip's number."""
-        for file in self.files:
+        for file in self.units:
             yield from _trials_of(file)
 
 

@@ -71,7 +71,7 @@ class Gameemo(PublishedSet):
 
     def trials(self) -> Iterator[RawTrial]:
         """One a file; trial and stimulus are the game, `G1` to `G4`."""
-        return map(_trial, self.files)
+        return map(_trial, self.units)
 
 
 def _trial(file: Path) -> RawTrial:

@@ -83,6 +83,7 @@ class Mahnob(PublishedSet):
                 f"Received: {len(self.files)} without. Download the emotion experiment, or point at all of Sessions."
             )
         self.files = [session.recording for session in self._sessions]
+        self.units = self._sessions
         seen: dict[tuple[str, str], Path] = {}
         for session in self._sessions:
             other = seen.setdefault((session.subject, session.session), session.description)
@@ -123,7 +124,7 @@ class Mahnob(PublishedSet):
 
     def trials(self) -> Iterator[RawTrial]:
         """One a session; trial is its number, stimulus the clip's file, emotion the key that was pressed."""
-        for known in self._sessions:
+        for known in self.units:
             file = known.recording
             check_recording_file(file)
             header = read_edf_header(file)

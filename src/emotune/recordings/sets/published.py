@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -89,12 +90,14 @@ class PublishedSet(ABC):
         emotions: its own classes.
         scales: what people were asked.
         files: what is read, in the order of reading.
+        units: the same, as `trials` goes through them: files, unless a set knows more of each.
 
     Raises:
         InputError: if the folder does not hold the set.
     """
 
     about: ClassVar[About]
+    units: Sequence[Any]
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
@@ -102,6 +105,7 @@ class PublishedSet(ABC):
         self.emotions = self.about.emotions
         self.scales = self.about.ratings
         self.files = self.files_in(self.folder) if self.folder.is_dir() else []
+        self.units = self.files
         if not self.files:
             raise InputError(
                 f"Expected {self.about.title} in {folder}: {self.about.folder}. Received: "
@@ -139,6 +143,16 @@ class PublishedSet(ABC):
     def __iter__(self) -> Iterator[Recording]:
         # No loop of ours: its variable would hold the last trial, and so its file, while the next file is read.
         return map(_recording, self.trials())
+
+    def parts(self) -> list[PublishedSet]:
+        """The same recordings in the same order, a file each: sets that other processes can read."""
+        return [self._of(unit) for unit in self.units]
+
+    def _of(self, unit: Any) -> PublishedSet:
+        part = copy(self)
+        # What a part does not read need not travel with it.
+        part.files, part.units = [], [unit]
+        return part
 
     def fingerprint(self) -> str:
         """Of the bytes of every file, wherever the folder lies."""

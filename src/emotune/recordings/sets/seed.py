@@ -54,8 +54,9 @@ class _FilmClips(PublishedSet):
 
     def __init__(self, folder: Path | str) -> None:
         super().__init__(folder)
-        self._sittings = self._sittings_in(self.folder)
-        refuse_copies(self._sittings, self.folder)
+        sittings = self._sittings_in(self.folder)
+        refuse_copies(sittings, self.folder)
+        self.units = sittings
 
     @classmethod
     @abstractmethod
@@ -87,7 +88,7 @@ class _FilmClips(PublishedSet):
 
     def trials(self) -> Iterator[RawTrial]:
         """Every clip of every sitting, in the order of the clips; one clip in memory at a time."""
-        for sitting in self._sittings:
+        for sitting in self.units:
             for clip, name in enumerate(_clips_of(sitting.file, self.n_clips), start=1):
                 yield RawTrial(
                     _samples(sitting.file, name),

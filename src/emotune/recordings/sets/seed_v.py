@@ -88,8 +88,9 @@ class SeedV(PublishedSet):
 
     def __init__(self, folder: Path | str) -> None:
         super().__init__(folder)
-        self._sittings = _sittings_in(self.folder)
-        refuse_copies(self._sittings, self.folder)
+        sittings = _sittings_in(self.folder)
+        refuse_copies(sittings, self.folder)
+        self.units = sittings
         self._clips_s = _clips_near(self.files[0])
 
     @classmethod
@@ -117,7 +118,7 @@ class SeedV(PublishedSet):
 
     def trials(self) -> Iterator[RawTrial]:
         """Every clip of every sitting, in their order; one clip in memory at a time."""
-        for sitting in self._sittings:
+        for sitting in self.units:
             header = read_neuroscan_header(sitting.file, sample_bytes=_SAMPLE_BYTES)
             channels = _electrodes(header, sitting.file)
             clips_s = self._clips_s[sitting.session - 1]

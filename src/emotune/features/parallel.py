@@ -1,0 +1,190 @@
+"""Work on every recording of a set, in several processes where that is faster.
+
+The parts of a set go to processes that read them, so that one reads while another computes; recordings that are in
+memory go there through shared memory, copied once. Small sets are not worth a process: the first part is done here,
+and how long it takes decides.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from multiprocessing.shared_memory import SharedMemory
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotune.errors import EmotuneError
+from emotune.recordings.recording import InParts, Recording, RecordingSet
+
+__all__ = ["bare", "each_recording"]
+
+Result = TypeVar("Result")
+
+# Starting processes and their imports takes about a second.
+_WORTH_S = 2.0
+
+# What was done so far says little before this.
+_FIRST_S = 0.2
+
+# So many parts a process are on their way: one that is worked on, one that waits for its turn.
+_AHEAD = 2
+
+
+def each_recording(
+    recordings: RecordingSet, work: Callable[[Recording], Result], *, workers: int = 1
+) -> Iterator[Result]:
+    """`work` of each recording, in the order of the set.
+
+    Args:
+        recordings: read in this process alone unless it is `InParts`.
+        work: of a module's top level (or a `partial` of such), as is what it gives: both go to other processes.
+        workers: processes at most; with 1 everything happens in this one.
+
+    Raises:
+        EmotuneError: if a process died, for want of memory say.
+        Exception: whatever `work` or the reading raises first, in the order of the set.
+    """
+    if workers < 2 or not isinstance(recordings, InParts):
+        yield from map(work, recordings)
+        return
+    parts = deque(recordings.parts())
+    begun, n_done = time.monotonic(), 0
+    while parts:
+        elapsed_s = time.monotonic() - begun
+        if elapsed_s > _FIRST_S and elapsed_s * len(parts) > _WORTH_S * n_done:
+            yield from _in_processes(parts, work, min(workers, len(parts)))
+            return
+        yield from map(work, parts.popleft())
+        n_done += 1
+
+
+def _in_processes(
+    parts: deque[Iterable[Recording]], work: Callable[[Recording], Result], workers: int
+) -> Iterator[Result]:
+    # Started anew rather than forked: a fork would copy the threads' locks of whatever this process has loaded.
+    context = multiprocessing.get_context("spawn")
+    running: deque[tuple[Future[list[Result]], SharedMemory | None]] = deque()
+    shelf = _Shelf()
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupts)
+    try:
+        while parts or running:
+            while parts and len(running) < _AHEAD * workers:
+                part, memory = parts.popleft(), None
+                if isinstance(part, list):
+                    part, memory = shelf.lay(part)
+                running.append((pool.submit(_worked, work, part), memory))
+            future, memory = running.popleft()
+            results = future.result()
+            if memory is not None:
+                shelf.free.append(memory)
+            yield from results
+    except BrokenProcessPool as error:
+        raise EmotuneError(
+            "Expected every process that reads recordings to live. Received: the end of one, by the system or by a "
+            "library that a damaged file led astray. Free memory, or take fewer workers."
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        shelf.clear()
+
+
+def _ignore_interrupts() -> None:
+    # Ctrl-C reaches every process of a terminal; the one that was started by the user ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _worked(work: Callable[[Recording], Result], part: Iterable[Recording]) -> list[Result]:
+    return [work(recording) for recording in part]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an array lies in shared memory."""
+
+    shape: tuple[int, ...]
+    first: int
+
+    def within(self, memory: SharedMemory) -> NDArray[np.float32]:
+        return np.ndarray(self.shape, dtype=np.float32, buffer=memory.buf, offset=self.first)
+
+
+@dataclass(frozen=True, slots=True)
+class _Laid:
+    """Recordings whose samples lie in shared memory of this name."""
+
+    name: str
+    recordings: list[tuple[Recording, _Place, _Place | None]]
+
+    def __iter__(self) -> Iterator[Recording]:
+        memory = _attached(self.name)
+        for said, samples, rest in self.recordings:
+            yield replace(
+                said,
+                samples_uv=samples.within(memory),
+                baseline_uv=None if rest is None else rest.within(memory),
+            )
+
+
+@lru_cache(maxsize=64)
+def _attached(name: str) -> SharedMemory:
+    """Kept until the process ends: its pages need not be mapped again for each part."""
+    return SharedMemory(name)
+
+
+class _Shelf:
+    """Pieces of shared memory, used again and again: new ones cost more than copying into them."""
+
+    def __init__(self) -> None:
+        self._every: list[SharedMemory] = []
+        self.free: list[SharedMemory] = []
+
+    def lay(self, part: Sequence[Recording]) -> tuple[_Laid, SharedMemory]:
+        """Copy the samples of a part into free memory; whoever is done with it puts it back to `free`."""
+        laid: list[tuple[Recording, _Place, _Place | None]] = []
+        arrays: list[tuple[_Place, NDArray[np.float32]]] = []
+        n_bytes = 0
+        for recording in part:
+            places: list[_Place | None] = []
+            for array in (recording.samples_uv, recording.baseline_uv):
+                place = None if array is None else _Place(array.shape, n_bytes)
+                if array is not None and place is not None:
+                    arrays.append((place, array))
+                    n_bytes += array.size * 4
+                places.append(place)
+            samples, rest = places
+            assert samples is not None  # noqa: S101  a recording has samples
+            laid.append((bare(recording), samples, rest))
+        memory = self._of_size(n_bytes)
+        for place, array in arrays:
+            place.within(memory)[...] = array
+        return _Laid(memory.name, laid), memory
+
+    def _of_size(self, n_bytes: int) -> SharedMemory:
+        for memory in self.free:
+            if memory.size >= n_bytes:
+                self.free.remove(memory)
+                return memory
+        memory = SharedMemory(create=True, size=max(1, n_bytes))
+        self._every.append(memory)
+        return memory
+
+    def clear(self) -> None:
+        """Give all of it back to the system."""
+        for memory in self._every:
+            memory.close()
+            memory.unlink()
+
+
+def bare(recording: Recording) -> Recording:
+    """A recording without its samples: what is said of it."""
+    none = np.empty((len(recording.channel_names), 0), dtype=np.float32)
+    return replace(recording, samples_uv=none, baseline_uv=None)

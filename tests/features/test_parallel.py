@@ -1,0 +1,166 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+
+from emotune.errors import EmotuneError, InputError
+from emotune.features import parallel
+from emotune.features.extraction import extract_all
+from emotune.features.inspection import inspect_recordings
+from emotune.features.parallel import each_recording
+from emotune.features.settings import FeatureSettings
+from emotune.recordings.in_memory import RecordingsInMemory
+from emotune.recordings.simulator import Simulator
+from recordings_in_memory import noise
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """Processes are taken however small the set is."""
+    monkeypatch.setattr(parallel, "_WORTH_S", 0.0)
+    monkeypatch.setattr(parallel, "_FIRST_S", -1.0)
+
+
+def in_memory(n=6, seconds=9.0):
+    recordings = [
+        noise(seed=i, seconds=seconds + i, subject=f"s{i // 2}", emotion=("calm", "joy")[i % 2], trial=str(i))
+        for i in range(n)
+    ]
+    recordings[2] = replace(recordings[2], baseline_uv=noise(seed=90, seconds=2.0).samples_uv)
+    return RecordingsInMemory(recordings, emotions=("calm", "joy"))
+
+
+def in_small_parts(monkeypatch):
+    """A part for each recording, so that there are more parts than there is memory on the shelf."""
+    monkeypatch.setattr("emotune.recordings.in_memory._BYTES_A_PART", 1)
+
+
+def what_came(recording):
+    rest = None if recording.baseline_uv is None else float(recording.baseline_uv.sum())
+    return os.getpid(), recording.trial, float(recording.samples_uv.sum()), rest
+
+
+def raise_at(recording, *, trial):
+    if recording.trial == trial:
+        raise InputError(f"trial {trial} is damaged")
+    return recording.trial
+
+
+def die_at(recording, *, trial, signal_number):
+    if recording.trial == trial:
+        os.kill(os.getpid(), signal_number)
+    return recording.trial
+
+
+@pytest.mark.parametrize("made", [in_memory, lambda: Simulator(n_people=4, trials_per_emotion=1, seconds=5.0)])
+def test_other_processes_give_the_same_in_the_same_order(made, at_once, monkeypatch):
+    in_small_parts(monkeypatch)
+    recordings = made()
+    expected = [what_came(recording)[1:] for recording in recordings]
+    found = list(each_recording(recordings, what_came, workers=2))
+    assert [row[1:] for row in found] == expected
+    assert os.getpid() not in {row[0] for row in found}
+
+
+def test_a_set_that_is_soon_done_takes_no_process():
+    assert {row[0] for row in each_recording(in_memory(), what_came, workers=2)} == {os.getpid()}
+
+
+def test_one_worker_is_this_process(at_once):
+    assert {row[0] for row in each_recording(in_memory(), what_came, workers=1)} == {os.getpid()}
+
+
+def test_tables_and_inspections_are_the_same_to_the_last_bit(at_once, monkeypatch):
+    in_small_parts(monkeypatch)
+    recordings, settings = in_memory(), FeatureSettings()
+    seen = []
+    one = extract_all(recordings, settings)
+    two = extract_all(recordings, settings, workers=2, on_recording=lambda *counts: seen.append(counts))
+    np.testing.assert_array_equal(two.values, one.values)
+    np.testing.assert_array_equal(two.starts_s, one.starts_s)
+    np.testing.assert_array_equal(two.trial, one.trial)
+    assert (two.findings, two.fingerprint) == (one.findings, one.fingerprint)
+    assert seen == [(done, 6) for done in range(1, 7)]
+    inspected = inspect_recordings(recordings, settings, workers=2)
+    assert inspected.findings == inspect_recordings(recordings, settings).findings
+    assert inspected.seconds.tolist() == [recording.duration_s for recording in recordings]
+
+
+def test_copies_are_found_across_processes(at_once, monkeypatch):
+    in_small_parts(monkeypatch)
+    recordings = in_memory()
+    copies = [*recordings.recordings, replace(recordings.recordings[0], subject="s9", source="copy.edf")]
+    table = extract_all(RecordingsInMemory(copies, emotions=("calm", "joy")), FeatureSettings(), workers=2)
+    assert ["duplicate-trials", "error"] in [[finding.name, finding.severity] for finding in table.findings]
+
+
+def test_the_first_error_in_the_order_of_the_set_is_raised(at_once, monkeypatch):
+    in_small_parts(monkeypatch)
+    came = []
+    with pytest.raises(InputError, match="trial 3 is damaged"):
+        for trial in each_recording(in_memory(), partial(raise_at, trial="3"), workers=2):
+            came.append(trial)
+    assert came == ["0", "1", "2"]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+def test_a_process_that_dies_is_said_in_a_line(at_once, monkeypatch):
+    in_small_parts(monkeypatch)
+    work = partial(die_at, trial="2", signal_number=signal.SIGKILL)
+    with pytest.raises(EmotuneError, match=r"^Expected every process .* Received: the end of one.*fewer workers\.$"):
+        list(each_recording(in_memory(), work, workers=2))
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="shared memory has no folder to look into here")
+def test_nothing_is_left_in_shared_memory(at_once, monkeypatch):
+    in_small_parts(monkeypatch)
+    before = set(os.listdir("/dev/shm"))
+    list(each_recording(in_memory(), what_came, workers=2))
+    with pytest.raises(InputError):
+        list(each_recording(in_memory(), partial(raise_at, trial="1"), workers=2))
+    # Whoever stops half-way.
+    next(iter(each_recording(in_memory(), what_came, workers=2)))
+    left = [name for name in set(os.listdir("/dev/shm")) - before if name.startswith("psm_")]
+    assert left == []
+
+
+_SCRIPT = """
+import time
+from emotune.features import parallel
+from emotune.recordings.simulator import Simulator
+from slow_work import slowly
+parallel._WORTH_S, parallel._FIRST_S = 0.0, -1.0
+if __name__ == "__main__":
+    for _ in parallel.each_recording(Simulator(n_people=40, trials_per_emotion=1, seconds=2.0), slowly, workers=2):
+        print("one", flush=True)
+"""
+_WORK = """
+import time
+def slowly(recording):
+    time.sleep(0.05)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C another way")
+def test_ctrl_c_ends_all_of_them_quietly(tmp_path):
+    (tmp_path / "main.py").write_text(_SCRIPT)
+    (tmp_path / "slow_work.py").write_text(_WORK)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    script = subprocess.Popen(
+        # SIGINT may be ignored where the tests run in the background of a shell, and would be inherited.
+        [sys.executable, "-c", "import signal, runpy, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+         f"sys.path.insert(0, {str(tmp_path)!r}); runpy.run_path({str(tmp_path / 'main.py')!r}, run_name='__main__')"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True,
+    )  # fmt: skip
+    assert script.stdout.readline() == "one\n"
+    time.sleep(0.2)
+    os.killpg(script.pid, signal.SIGINT)
+    _, errors = script.communicate(timeout=60)
+    assert script.returncode != 0
+    assert errors.count("Traceback") == 1 and errors.rstrip().endswith("KeyboardInterrupt")
