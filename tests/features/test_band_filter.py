@@ -85,6 +85,14 @@ def test_what_lies_in_a_gap_is_never_read():
     np.testing.assert_array_equal(powers_of(damaged, **gaps), powers_of(samples, **gaps))
 
 
+@pytest.mark.parametrize("n_at_once", [1, 3000, 7000])
+def test_channels_filtered_in_parts_have_the_same_powers(n_at_once, monkeypatch):
+    recording = noise(seconds=20.0)
+    together = powers_of(recording.samples_uv, layout=STANDARD)
+    monkeypatch.setattr("emotune.features.band_filter._SAMPLES_AT_ONCE", n_at_once)
+    np.testing.assert_array_equal(powers_of(recording.samples_uv, layout=STANDARD), together)
+
+
 def test_a_stretch_of_one_window_is_enough():
     powers = powers_of(noise(("Cz",), seconds=1.0).samples_uv, seconds=1.0)
     assert powers.shape == (1, 1, 5)

@@ -22,6 +22,10 @@ one of order 6, near TorchEEG's single pass of order 5."""
 # which a filter of this order has all but died down.
 _PADDED_CYCLES = 3.0
 
+# Samples of one or more channels that are filtered together: 4 MB in float64, so that a long recording of many
+# channels need not lie in memory several times.
+_SAMPLES_AT_ONCE = 500_000
+
 
 def filtered_powers(
     samples_uv: NDArray[np.float32],
@@ -72,13 +76,16 @@ def filtered_powers(
     with np.errstate(invalid="ignore", over="ignore"):
         for i in np.unique(stretch_of):
             rows = np.flatnonzero(stretch_of == i)
-            stretch = samples_uv[:, firsts[i] : lasts[i]].astype(np.float64)
-            stretch -= stretch.mean(axis=1, keepdims=True)
-            for band, (_, low, high) in enumerate(layout.bands_hz):
-                filtered = _band_passed(stretch, sampling_rate_hz, low, high)
-                for row in rows:
-                    start = starts[row] - firsts[i]
-                    powers[row, :, band] = filtered[:, start : start + n_times_window].var(axis=1)
+            first, last = firsts[i], lasts[i]
+            n_at_once = max(1, _SAMPLES_AT_ONCE // int(last - first))
+            for channel in range(0, len(samples_uv), n_at_once):
+                channels = slice(channel, channel + n_at_once)
+                stretch = samples_uv[channels, first:last].astype(np.float64)
+                stretch -= stretch.mean(axis=1, keepdims=True)
+                for band, (_, low, high) in enumerate(layout.bands_hz):
+                    filtered = _band_passed(stretch, sampling_rate_hz, low, high)
+                    windows = np.lib.stride_tricks.sliding_window_view(filtered, n_times_window, axis=1)
+                    powers[rows, channels, band] = windows[:, starts[rows] - first].var(axis=2).T
     if not np.isfinite(powers).all():
         raise InputError(
             "Expected samples of finite values in µV. Received: NaN, Inf or values too large to square. "
