@@ -55,9 +55,6 @@ WHOLE_HEAD = ("activity", "mobility", "complexity", "spectral_entropy")
 
 _ALWAYS = ("de", "asymmetry", "whole_head")
 
-# Blocks of further values, by the names that users write.
-EXTRA_BLOCKS = ("relative_power", "band_power", "dasm", "rasm", "channel_entropy", "band_entropy")
-
 
 def checked_blocks(names: Iterable[str]) -> tuple[str, ...]:
     """Names of extra blocks, each once.
@@ -366,7 +363,7 @@ def _of_homologues(layout: Layout) -> Iterable[str]:
     return (f"{left}_{right}" for left, right in homologues(layout.channels))
 
 
-# The table of the vector. The first three are in every one, in this order.
+# The table of the vector: three that are in every one, then those that users choose by name.
 BLOCKS: Mapping[str, Block] = {
     "de": Block(_of_bands("de", _of_channels), differential_entropy),
     "asymmetry": Block(lambda layout: [f"asymmetry_{right}_{left}" for right, left in layout.pairs], frontal_asymmetry),
@@ -378,6 +375,8 @@ BLOCKS: Mapping[str, Block] = {
     "channel_entropy": Block(lambda layout: [f"channel_entropy_{name}" for name in layout.channels], channel_entropy),
     "band_entropy": Block(_of_bands("band_entropy", _of_channels), band_entropy),
 }
+
+EXTRA_BLOCKS = tuple(name for name in BLOCKS if name not in _ALWAYS)
 
 
 def standard_layout(bands_hz: Mapping[str, tuple[float, float]] = BANDS_HZ) -> Layout:
