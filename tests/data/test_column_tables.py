@@ -12,7 +12,7 @@ from emotune.data.column_tables import read_table
 from emotune.data.dataset import GROUPS
 from emotune.data.tables import read_npz
 from emotune.errors import InputError, MissingExtra
-from emotune.features.layout import FEATURE_NAMES, STANDARD, WHOLE_HEAD, Layout
+from emotune.features.layout import EXTRA_BLOCKS, FEATURE_NAMES, STANDARD, WHOLE_HEAD, Layout
 from emotune.recordings.targets import TargetChoice
 
 OWN = TargetChoice()
@@ -273,6 +273,10 @@ def test_a_full_grid_of_electrodes_and_bands_has_a_layout(save):
     assert dataset.layout == layout
     whole = Layout(("F3", "F4"), (("alpha", 8.0, 14.0),), (("F4", "F3"),), WHOLE_HEAD)
     assert read_table(save(named(whole.feature_names))).layout == whole
+    for blocks in (("relative_power",), EXTRA_BLOCKS, EXTRA_BLOCKS[::-1]):
+        for more in (Layout(("F3", "F4"), whole.bands_hz, whole.pairs, heads, blocks) for heads in (WHOLE_HEAD, ())):
+            assert read_table(save(named(more.feature_names))).layout == more
+            assert read_table(save(named(more.feature_names[:-1]))).layout is None
     for names in (layout.feature_names[:-1], ("de_Cz_low", "de_Cz_high"), ("de_Cz_alpha", "age")):
         assert read_table(save(named(names))).layout is None
 

@@ -7,7 +7,7 @@ import pytest
 
 from emotune.errors import InputError
 from emotune.features.extraction import extract
-from emotune.features.layout import FEATURE_NAMES
+from emotune.features.layout import EXTRA_BLOCKS, FEATURE_NAMES
 from emotune.features.settings import FeatureSettings
 from emotune.recordings.channels import EPOC_CHANNELS
 from recordings_in_memory import noise
@@ -31,6 +31,16 @@ def test_the_mean_vector_of_the_rest_is_taken_away(cap, seconds):
     plain, changed = extract(recording, CUT), extract(recording, SUBTRACT)
     np.testing.assert_allclose(changed.values, plain.values - rest.values.mean(axis=0), rtol=0, atol=1e-5)
     assert changed.layout == plain.layout
+
+
+@pytest.mark.parametrize("estimator", ["fft", "filter"])
+def test_it_is_taken_away_in_every_block(estimator):
+    """From powers in µV² too, where the difference is the change in µV²."""
+    recording = with_rest(noise(seconds=9.0), 8.0)
+    cut, subtract = (replace(way, extra_blocks=EXTRA_BLOCKS, estimator=estimator) for way in (CUT, SUBTRACT))
+    rest = extract(replace(recording, samples_uv=recording.baseline_uv, baseline_uv=None), cut)
+    plain, changed = extract(recording, cut), extract(recording, subtract)
+    np.testing.assert_allclose(changed.values, plain.values - rest.values.mean(axis=0), rtol=1e-5, atol=2e-5)
 
 
 def test_a_gain_of_the_amplifier_drops_out():

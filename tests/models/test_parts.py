@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from emotune.errors import InputError
-from emotune.features.layout import STANDARD, Layout
+from emotune.features.layout import EXTRA_BLOCKS, STANDARD, Layout
 from emotune.models import parts
 from emotune.models.problem import Problem
 
@@ -27,6 +27,21 @@ def test_each_electrode_is_a_step_with_its_own_bands(problem, layout):
     assert [names[int(column)] for column in beside] == [
         name for name in names if name.startswith(("asymmetry", "whole_head"))
     ]
+
+
+def test_extra_blocks_go_beside_the_electrodes_and_a_network_learns_of_them(layout):
+    rich = Layout(layout.channels, layout.bands_hz, layout.pairs, extra_blocks=EXTRA_BLOCKS)
+    problem = Problem((rich.n_features,), 3, rich)
+    inputs = parts.vector_input(problem)
+    image, scalars = parts.as_sequence(inputs, problem, "electrodes")
+    columns = np.arange(rich.n_features, dtype=np.float32)[None]
+    seen, beside = (np.asarray(part)[0] for part in keras.Model(inputs, [image, scalars])(columns))
+    n_entropies = rich.n_channels * rich.n_bands
+    np.testing.assert_array_equal(seen.ravel(), np.arange(n_entropies))
+    np.testing.assert_array_equal(beside, np.arange(n_entropies, rich.n_features))
+    x = parts.as_vector(parts.convolution_block(image, filters=4, kernel_size=3), scalars)
+    model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(x))
+    assert np.asarray(model(np.ones((2, rich.n_features), np.float32))).shape == (2, 3)
 
 
 def test_where_nothing_stands_behind_the_bands_nothing_goes_beside():

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from emotune.data.dataset import GROUPS, Dataset
 from emotune.data.fingerprinting import fingerprint_of_rows
 from emotune.errors import InputError
-from emotune.features.layout import BANDS_HZ, STANDARD, WHOLE_HEAD, Layout
+from emotune.features.layout import BANDS_HZ, EXTRA_BLOCKS, STANDARD, WHOLE_HEAD, Layout
 from emotune.findings import Finding
 from emotune.recordings.spellings import refuse_two_spellings, without_zero_fractions
 
@@ -137,6 +137,7 @@ def layout_of_names(names: tuple[str, ...]) -> Layout | None:
         channels,
         tuple((band, *BANDS_HZ[band]) for band in bands),
         tuple((right, left) for right, left in pairs),
-        WHOLE_HEAD if names[-1] == f"whole_head_{WHOLE_HEAD[-1]}" else (),
+        WHOLE_HEAD if f"whole_head_{WHOLE_HEAD[-1]}" in names else (),
+        tuple(dict.fromkeys(block for name in names for block in EXTRA_BLOCKS if name.startswith(f"{block}_"))),
     )
     return layout if layout.feature_names == names else None

@@ -165,7 +165,8 @@ def _baseline_vector(
     It is of one shorter window where the rest is shorter.
 
     Every value is a logarithm or a ratio, so a difference of two means the same for every person and cap (as Yang et
-    al. 2018, who take the baseline's differential entropy from the trial's).
+    al. 2018, who take the baseline's differential entropy from the trial's). Not so those of the block `band_power`:
+    their difference is the change in µV², and a cap's gain stays in it as it does without a baseline.
 
     References:
         Yang, Wu, Fu and Chen (2018), Continuous convolutional neural network with 3D input for EEG-based emotion
@@ -217,9 +218,7 @@ def _without_bad(
 ) -> tuple[Recording, ChannelMap, NDArray[np.float32]]:
     """The recording without bad channels, with the montage that interpolates them and its matrix."""
     part = _channels(recording, np.flatnonzero([name not in bad for name in recording.channel_names]))
-    refitted = fit_montage(
-        part.channel_names, settings.bands_hz, channels=settings.channels, reference=settings.reference
-    )
+    refitted = _fitted(part, settings)
     if refitted.layout != montage.layout:
         raise InputError(
             f"Expected a cap with channels enough to interpolate the bad ones. Received: {listed(bad, _LISTED)} bad, "
@@ -233,14 +232,8 @@ def _with_montage(recording: Recording, settings: FeatureSettings) -> tuple[Reco
 
     After the average reference a constant would be minus the mean of the others, and pass for EEG.
     """
-
-    def fit(part: Recording) -> ChannelMap:
-        return fit_montage(
-            part.channel_names, settings.bands_hz, channels=settings.channels, reference=settings.reference
-        )
-
     with _naming(recording.place):
-        montage = fit(recording)
+        montage = _fitted(recording, settings)
         constant = constant_channels(recording)
         used = montage.matrix.any(axis=0)
         # Where nothing is left, the check of the samples says so.
@@ -248,13 +241,24 @@ def _with_montage(recording: Recording, settings: FeatureSettings) -> tuple[Reco
             return recording, montage, ()
         flat = tuple(recording.channel_names[i] for i in np.flatnonzero(constant & used))
         changing = _channels(recording, np.flatnonzero(~constant))
-        without = fit(changing)
+        without = _fitted(changing, settings)
         if without.layout != montage.layout:
             raise InputError(
                 f"Expected a signal in every channel of a cap that is too small to interpolate one. Received: a "
                 f"constant in {listed(flat, _LISTED)}. Leave this recording out, or drop the channel from all of them."
             )
     return changing, without, flat
+
+
+def _fitted(recording: Recording, settings: FeatureSettings) -> ChannelMap:
+    """The map of a recording's channels onto the layout that is wanted."""
+    return fit_montage(
+        recording.channel_names,
+        settings.bands_hz,
+        channels=settings.channels,
+        reference=settings.reference,
+        extra_blocks=settings.extra_blocks,
+    )
 
 
 @lru_cache(maxsize=1)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotune.errors import InputError
-from emotune.features.layout import ASYMMETRY_PAIRS, BANDS_HZ, CHANNELS, Layout
+from emotune.features.layout import ASYMMETRY_PAIRS, BANDS_HZ, BLOCKS, CHANNELS, Layout, homologues
 from emotune.findings import listed
 
 __all__ = ["MIN_STANDARD_CHANNELS", "REFERENCES", "ChannelMap", "checked_channels", "fit_montage", "normalise_name"]
@@ -109,6 +109,7 @@ def fit_montage(
     *,
     channels: tuple[str, ...] = CHANNELS,
     reference: str = "average",
+    extra_blocks: tuple[str, ...] = (),
 ) -> ChannelMap:
     """Map the channels of a cap onto those that are wanted, interpolating what it does not have.
 
@@ -127,9 +128,11 @@ def fit_montage(
         reference: `average` subtracts the mean over the layout's channels, so that features do not depend on
             the reference of the recording (with fewer than three channels, where that would leave zeros or
             copies, the recorded reference stays); `none` leaves the recorded one.
+        extra_blocks: what the layout holds behind the standard values.
 
     Raises:
-        InputError: if no channel has a 10-05 name, or the reference is not known.
+        InputError: if no channel has a 10-05 name, the reference or a block is not known, or a block of differences
+            finds no two electrodes that lie opposite each other.
 
     References:
         Perrin, Pernier, Bertrand and Echallier (1989), Spherical splines for scalp potential and current
@@ -138,7 +141,7 @@ def fit_montage(
     if reference not in REFERENCES:
         raise InputError(f"`reference` must be one of {', '.join(REFERENCES)}. Received: {reference!r}.")
     bands = tuple((name, float(low), float(high)) for name, (low, high) in bands_hz.items())
-    return _fit(tuple(channel_names), bands, channels, reference)
+    return _fit(tuple(channel_names), bands, channels, reference, tuple(extra_blocks))
 
 
 @lru_cache(maxsize=64)
@@ -147,14 +150,21 @@ def _fit(
     bands_hz: tuple[tuple[str, float, float], ...],
     channels: tuple[str, ...],
     reference: str,
+    extra_blocks: tuple[str, ...],
 ) -> ChannelMap:
     rows = _rows_of_known(channel_names, channels)
     is_head = sum(name in rows for name in CHANNELS) >= MIN_STANDARD_CHANNELS
     if is_head or all(name in rows for name in channels):
         pairs = tuple(pair for pair in ASYMMETRY_PAIRS if set(pair) <= set(channels))
-        layout = Layout(channels, bands_hz, pairs)
+        layout = Layout(channels, bands_hz, pairs, extra_blocks=extra_blocks)
     else:
-        layout = Layout(tuple(rows), bands_hz, _frontal_pairs(tuple(rows)))
+        layout = Layout(tuple(rows), bands_hz, _frontal_pairs(tuple(rows)), extra_blocks=extra_blocks)
+    empty = [name for name in extra_blocks if not BLOCKS[name].columns(layout)]
+    if empty:
+        raise InputError(
+            f"Expected electrodes that lie opposite each other, such as F3 and F4, for {' and '.join(empty)}. "
+            f"Received: {listed(layout.channels, _LISTED)}. Leave the block out."
+        )
     missing = tuple(name for name in layout.channels if name not in rows)
 
     matrix = np.zeros((layout.n_channels, len(channel_names)))
@@ -222,13 +232,10 @@ def _interpolation(goods: tuple[str, ...], missing: tuple[str, ...]) -> NDArray[
 
 def _frontal_pairs(channels: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """The (right, left) homologues among the frontal channels: those of the 32 first, then front to back."""
-    pairs = []
-    for left in channels:
-        position = _POSITION.match(left.upper())
-        if position is None or _ROWS[position[1]] not in _FRONTAL_ROWS or not position[2].isdigit():
-            continue
-        right = f"{_ROWS[position[1]]}{int(position[2]) + 1}{position[3].lower()}"
-        if int(position[2]) % 2 == 1 and right in channels:
-            pairs.append((right, left))
+    pairs = [
+        (right, left)
+        for left, right in homologues(channels)
+        if (position := _POSITION.match(left.upper())) and _ROWS.get(position[1]) in _FRONTAL_ROWS
+    ]
     known = [pair for pair in ASYMMETRY_PAIRS if pair in pairs]
     return (*known, *(pair for pair in pairs if pair not in known))

@@ -1,39 +1,20 @@
-"""The values of a feature vector, from the windowed spectrum of each window alone.
+"""Feature vectors of windows, from the windowed spectrum of each window alone.
 
 Let x be one channel of a window in µV, n samples at f_s Hz, its mean removed, and w the (periodic) Hann
 window. The one-sided power of bin k, at f_k = k f_s / n, corrected for the window's energy, is
 
     P_k = max( 2 |FFT(w x)_k|² / (n Σ w²),  floor )        in µV²
 
-so that the sum over a band is the band's variance: a sinusoid of amplitude A adds A²/2 to its band
-(Welch 1967; one segment). A bin belongs to the band low <= f_k < high.
+so that the sum over a band is the band's variance σ²: a sinusoid of amplitude A adds A²/2 to its band
+(Welch 1967; one segment). A bin belongs to the band low <= f_k < high. What is computed of these powers, block
+by block, `layout` says.
 
-Differential entropy, one a channel and band: the entropy of a Gaussian signal of the band's power σ² = Σ P_k,
-
-    DE = ½ ln(2πe σ²)                                        in nats (Duan, Zhu and Lu 2013)
-
-Frontal alpha asymmetry, one a pair: ln σ²_alpha(right) - ln σ²_alpha(left)      (Davidson 1992; Allen et al.
-2004)
-
-Whole-head values, each the mean over channels, from the spectral moments m_j = Σ f_k^j P_k (f in Hz) between
-the lowest and the highest edge of the bands, [1, 45) Hz by default:
-
-    activity          ln m0                                  (Hjorth 1970)
-    mobility          √(m2 / m0)                             in Hz
-    complexity        √(m4 / m2) / mobility                  1 for a sinusoid
-    spectral_entropy  -Σ p_k ln p_k / ln(number of bins), p_k = P_k / m0      (Inouye et al. 1991)
-
-Moments over a fixed band depend on neither sampling rate nor the recording's bandwidth, as Hjorth's
-differences between samples do. No window looks at another, so a window gives the same vector live and offline
-(within 1e-5: the order of a matrix product's sums varies with the number of windows).
+No window looks at another, so a window gives the same vector live and offline (within 1e-5: the order of a
+matrix product's sums varies with the number of windows). Band powers that were estimated in another way
+(`band_filter`) can take the place of the spectrum's; moments and spectral entropies are always the spectrum's.
 
 References:
-    Allen, Coan and Nazarian (2004), Issues and assumptions on the road from raw signals to metrics of frontal
-    EEG asymmetry in emotion. Davidson (1992), Anterior cerebral asymmetry and the nature of emotion. Duan,
-    Zhu and Lu (2013), Differential entropy feature for EEG-based emotion classification. Hjorth (1970), EEG
-    analysis based on time domain properties. Inouye et al. (1991), Quantification of EEG irregularity by use
-    of the entropy of the power spectrum. Welch (1967), The use of fast Fourier transform for the estimation
-    of power spectra.
+    Welch (1967), The use of fast Fourier transform for the estimation of power spectra.
 """
 
 from __future__ import annotations
@@ -41,15 +22,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
 from emotune.errors import InputError
-from emotune.features.layout import Layout
+from emotune.features.layout import Block, Layout, Powers, entropy_of
 
-__all__ = ["DENSITY_FLOOR_UV2_PER_HZ", "FEATURE_VERSION", "compute_vectors", "entropy_floor"]
+__all__ = ["DENSITY_FLOOR_UV2_PER_HZ", "FEATURE_VERSION", "compute_vectors", "entropy_floor", "power_floor"]
 
 FEATURE_VERSION = 2
 """Raised when the same recording would give other values, so that no stored vector outlives its formula."""
@@ -75,11 +57,13 @@ def compute_vectors(
         windows: rows in the order of `layout.channels`; may be a strided view, is not changed.
         sampling_rate_hz: samples a second.
         layout: channels, bands and pairs; `layout.feature_names` names the columns of the result.
-        band_powers: `(n_windows, n_channels, n_bands)` in µV², in place of those of the spectrum.
+        band_powers: `(n_windows, n_channels, n_bands)` in µV², in place of those of the spectrum; the floor holds for
+            them too.
 
     Raises:
         InputError: if the channels are not those of the layout, the sampling rate is too low for the highest
-            band, the window is too short for the lowest, or a value is NaN or Inf.
+            band, the window is too short for the lowest, the band powers are of other windows, or a value is NaN or
+            Inf.
     """
     if windows.ndim != 3 or windows.shape[1] != layout.n_channels:
         raise InputError(
@@ -87,18 +71,26 @@ def compute_vectors(
             f"Received: {windows.shape}. Map the channels with `fit_montage` first."
         )
     n_windows, n_channels, n_times = windows.shape
+    if band_powers is not None and band_powers.shape != (n_windows, n_channels, layout.n_bands):
+        raise InputError(
+            f"`band_powers` must be ({n_windows} windows, {n_channels} channels, {layout.n_bands} bands). "
+            f"Received: {band_powers.shape}. Compute them of the same windows."
+        )
     plan = _plan(n_times, float(sampling_rate_hz), layout)
     vectors = np.empty((n_windows, layout.n_features), dtype=np.float32)
-    block = min(_BLOCK, max(1, n_windows))
-    signal = np.empty((block, n_channels, n_times), dtype=np.float32)
-    power = np.empty((block, n_channels, plan.n_bins), dtype=np.float32)
+    n_block = min(_BLOCK, max(1, n_windows))
+    signal = np.empty((n_block, n_channels, n_times), dtype=np.float32)
+    power = np.empty((n_block, n_channels, plan.n_bins), dtype=np.float32)
     scratch = np.empty_like(power)
     # NaN and Inf go through to the check below, which says more than NumPy's warning.
     with np.errstate(invalid="ignore", over="ignore"):
-        for start in range(0, n_windows, block):
-            n = min(block, n_windows - start)
+        for start in range(0, n_windows, n_block):
+            n = min(n_block, n_windows - start)
             _powers(windows[start : start + n], plan, signal[:n], power[:n], scratch[:n])
-            _values(power[:n], scratch[:n], plan, layout, vectors[start : start + n])
+            given = None if band_powers is None else band_powers[start : start + n]
+            powers = _summed(power[:n], plan, layout, given)
+            for block, columns in plan.blocks:
+                vectors[start : start + n, columns] = block.values(powers, layout).reshape(n, -1)
     if not np.isfinite(vectors).all():
         raise InputError(
             "Expected windows of finite values in µV. Received: NaN, Inf or values too large to square. "
@@ -109,8 +101,16 @@ def compute_vectors(
 
 def entropy_floor(n_times: int, sampling_rate_hz: float, layout: Layout) -> NDArray[np.float32]:
     """Differential entropy of a flat channel in each band, the least that there is: `(n_bands,)` nats."""
-    plan = _plan(n_times, float(sampling_rate_hz), layout)
-    return _entropy(np.log(plan.band_sizes * plan.floor)).astype(np.float32)
+    return entropy_of(np.log(power_floor(n_times, sampling_rate_hz, layout))).astype(np.float32)
+
+
+def power_floor(n_times: int, sampling_rate_hz: float, layout: Layout) -> NDArray[np.float64]:
+    """Power of a flat channel in each band, the least that there is: `(n_bands,)` µV².
+
+    Raises:
+        InputError: as `compute_vectors`, if the windows or the sampling rate do not suit the bands.
+    """
+    return _plan(n_times, float(sampling_rate_hz), layout).band_floor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,22 +122,20 @@ class _Plan:
         first: the first bin within the bands.
         n_bins: bins from the lowest to the highest edge of the bands.
         sums: `(n_bins, n_bands + 3)`: one column a band, then the weights of m0, m2 and m4.
-        band_sizes: bins in each band.
+        bins: of each band, counted from the first.
         floor: least power of a bin in µV².
-        alpha: the column of the alpha band.
-        right: rows of the right channels of the pairs.
-        left: rows of the left ones.
+        band_floor: least power of each band in µV², `(n_bands,)`.
+        blocks: what is computed, each with its columns.
     """
 
     taper: NDArray[np.float32]
     first: int
     n_bins: int
     sums: NDArray[np.float32]
-    band_sizes: NDArray[np.int64]
+    bins: tuple[slice, ...]
     floor: float
-    alpha: int
-    right: list[int]
-    left: list[int]
+    band_floor: NDArray[np.float64]
+    blocks: tuple[tuple[Block, slice], ...]
 
 
 @lru_cache(maxsize=16)
@@ -173,16 +171,20 @@ def _plan(n_times: int, sampling_rate_hz: float, layout: Layout) -> _Plan:
             f"Frontal asymmetry needs a band named `alpha`. Received: {', '.join(names)}. "
             f"Name the band around 10 Hz `alpha`."
         )
+    floor = DENSITY_FLOOR_UV2_PER_HZ * sampling_rate_hz / n_times
+    stops = np.cumsum([len(block.columns(layout)) for block in layout.blocks]).tolist()
+    places = [slice(start, stop) for start, stop in pairwise([0, *stops])]
     return _Plan(
         taper=(hann * math.sqrt(2.0 / (n_times * np.sum(hann**2)))).astype(np.float32),
         first=int(inside[0]),
         n_bins=len(inside),
         sums=np.stack(columns, axis=1).astype(np.float32),
-        band_sizes=in_band.sum(axis=1),
-        floor=DENSITY_FLOOR_UV2_PER_HZ * sampling_rate_hz / n_times,
-        alpha=names.index("alpha") if layout.pairs else 0,
-        right=[layout.channels.index(right) for right, _ in layout.pairs],
-        left=[layout.channels.index(left) for _, left in layout.pairs],
+        bins=tuple(slice(int(bins.argmax()), int(bins.argmax() + bins.sum())) for bins in in_band),
+        floor=floor,
+        band_floor=in_band.sum(axis=1) * floor,
+        blocks=tuple(
+            (block, place) for block, place in zip(layout.blocks, places, strict=True) if place.stop > place.start
+        ),
     )
 
 
@@ -208,38 +210,11 @@ def _powers(
     np.maximum(power, np.float32(plan.floor), out=power)
 
 
-def _values(
-    power: NDArray[np.float32],
-    scratch: NDArray[np.float32],
-    plan: _Plan,
-    layout: Layout,
-    vectors: NDArray[np.float32],
-) -> None:
-    """Write the vectors of a block: powers (n, n_channels, n_bins) -> (n, n_features)."""
-    n, n_channels, n_bands = len(power), layout.n_channels, layout.n_bands
+def _summed(power: NDArray[np.float32], plan: _Plan, layout: Layout, band_powers: NDArray[np.float32] | None) -> Powers:
+    """What the blocks need of a block of windows: powers (n, n_channels, n_bins), which become shares."""
     sums = power @ plan.sums
-    m0, m2, m4 = np.moveaxis(sums[..., n_bands:], -1, 0)
-    log_power = np.log(sums[..., :n_bands])
-    pairs_at = n_channels * n_bands
-    whole_head_at = pairs_at + len(layout.pairs)
-    vectors[:, :pairs_at] = _entropy(log_power).reshape(n, pairs_at)
-    alpha = log_power[..., plan.alpha]
-    vectors[:, pairs_at:whole_head_at] = alpha[:, plan.right] - alpha[:, plan.left]
-
-    np.divide(power, m0[..., np.newaxis], out=power)
-    np.log(power, out=scratch)
-    entropy = -np.einsum("nck,nck->nc", power, scratch)
-    mobility = np.sqrt(m2 / m0)
-    whole_head = {
-        "activity": np.log(m0),
-        "mobility": mobility,
-        "complexity": np.sqrt(m4 / m2) / mobility,
-        "spectral_entropy": entropy / math.log(plan.n_bins),
-    }
-    for column, name in enumerate(layout.whole_head, start=whole_head_at):
-        vectors[:, column] = whole_head[name].mean(axis=1)
-
-
-def _entropy(log_power: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Differential entropy in nats of a Gaussian signal, from ln of its power."""
-    return 0.5 * (log_power + np.float32(math.log(2 * math.pi * math.e)))
+    bands, moments = sums[..., : layout.n_bands], np.moveaxis(sums[..., layout.n_bands :], -1, 0)
+    if band_powers is not None:
+        bands = np.maximum(band_powers, plan.band_floor, dtype=np.float32)
+    np.divide(power, moments[0][..., np.newaxis], out=power)
+    return Powers(bands, np.log(bands), moments, power, plan.bins)

@@ -146,7 +146,11 @@ def predict_recording(bundle: Bundle, recording: Recording, *, offset_s: float =
         )
     settings = bundle.features
     montage = fit_montage(
-        recording.channel_names, settings.bands_hz, channels=settings.channels, reference=settings.reference
+        recording.channel_names,
+        settings.bands_hz,
+        channels=settings.channels,
+        reference=settings.reference,
+        extra_blocks=settings.extra_blocks,
     )
     return Prediction(
         class_names=bundle.class_names,
