@@ -157,7 +157,9 @@ def _units(samples: _Samples) -> list[Finding]:
     some = slice(None, None, -(-n_blocks // MAX_BLOCKS))
     if samples.is_flat[:, some].all():
         some = slice(None)
-    amplitude_uv = float(np.median(samples.blocks[:, some].std(axis=2)[~samples.is_flat[:, some]]))
+    # What is too large to square is no EEG either.
+    with np.errstate(over="ignore", invalid="ignore"):
+        amplitude_uv = float(np.median(samples.blocks[:, some].std(axis=2)[~samples.is_flat[:, some]]))
     if MIN_AMPLITUDE_UV <= amplitude_uv <= MAX_AMPLITUDE_UV:
         return []
     low = amplitude_uv < MIN_AMPLITUDE_UV
