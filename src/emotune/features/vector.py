@@ -41,7 +41,7 @@ DENSITY_FLOOR_UV2_PER_HZ = 1e-8
 touched, yet a flat one stays finite: it gets the values of very quiet white noise. As a density it means the
 same for every sampling rate and window length."""
 
-# A block of windows, its spectrum and its powers stay in the cache together: 64 windows of 1 s at 128 Hz and 32 channels.
+# A block of windows, its spectrum and its powers stay in the cache together: 64 windows of 1 s, 32 channels, 128 Hz.
 _BLOCK_BYTES = 2**20
 
 
