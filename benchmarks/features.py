@@ -13,6 +13,7 @@ Then a set of the size of DEAP in memory through `extract_all`, how its time gro
 to open stored vectors. Options leave parts out; `--quick` runs all of it on next to nothing, to see that it works.
 """
 
+# ruff: noqa: E402 (threads are set before NumPy is imported, and src must be found before emotune)
 from __future__ import annotations
 
 import os
@@ -41,13 +42,13 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
-from emotune.features.extraction import FeatureSettings, extract_all  # noqa: E402 (src must be found first)
-from emotune.features.layout import BANDS_HZ, CHANNELS, STANDARD  # noqa: E402
-from emotune.features.store import stored_features  # noqa: E402
-from emotune.features.vector import compute_vectors  # noqa: E402
-from emotune.recordings.in_memory import RecordingsInMemory  # noqa: E402
-from emotune.recordings.recording import Recording  # noqa: E402
-from emotune.report.tables import print_table  # noqa: E402
+from emotune.features.extraction import FeatureSettings, extract_all
+from emotune.features.layout import BANDS_HZ, CHANNELS, STANDARD
+from emotune.features.store import stored_features
+from emotune.features.vector import compute_vectors
+from emotune.recordings.in_memory import RecordingsInMemory
+from emotune.recordings.recording import Recording
+from emotune.report.tables import print_table
 
 RATE_HZ = 128.0
 EDGES = np.array(list(BANDS_HZ.values()))
@@ -243,7 +244,7 @@ def compare(window_s: float, arguments: argparse.Namespace, folder: Path, versio
         n_values = EDGES.shape[0] * len(CHANNELS)
         contenders.append(Contender("TorchEEG, each window", n_values, torcheeg.run, lambda values: values))
     try:
-        rows = measured(contenders, n_windows, window_s, arguments)
+        rows = list(measured(contenders, n_windows, window_s, arguments))
     finally:
         if torcheeg:
             torcheeg.close()
