@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: tune test lint types floors unit kinds clean
+.PHONY: tune test lint types floors unit kinds bench-features clean
 
 # The main job on simulated recordings, with a budget for a first look.
 tune: .venv/.ready
@@ -27,6 +27,10 @@ unit: .venv/.ready-dev
 kinds: .venv/.ready-dev
 	$(BIN)/python -m pytest tests/kinds --numprocesses logical --maxprocesses 8 --durations 30
 
+# Speed of the features beside other libraries; make bench-features TORCHEEG=PYTHON where one has TorchEEG.
+bench-features: .venv/.ready-bench
+	$(BIN)/python benchmarks/features.py $(if $(TORCHEEG),--torcheeg-python $(TORCHEEG))
+
 .venv/.ready: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { echo "emotune needs Python 3.11, 3.12 or 3.13; $(PYTHON) is another. Run: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv .venv
@@ -35,6 +39,10 @@ kinds: .venv/.ready-dev
 
 .venv/.ready-dev: .venv/.ready requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
+	@touch $@
+
+.venv/.ready-bench: .venv/.ready benchmarks/requirements.txt
+	$(BIN)/python -m pip install --quiet --requirement benchmarks/requirements.txt
 	@touch $@
 
 # Results in models/ stay: they are the user's.

@@ -1,0 +1,32 @@
+"""The benchmarks run and print what README quotes; how fast anything is, no test says."""
+
+import subprocess
+import sys
+
+from project_copy import ROOT
+
+
+def test_the_benchmark_of_the_features_prints_its_tables(tmp_path):
+    done = subprocess.run(
+        [sys.executable, ROOT / "benchmarks" / "features.py", "--quick"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    for window in ("1 s", "4 s"):
+        (title,) = [i for i, line in enumerate(lines) if line.startswith(f"32-channel windows of {window} at 128 Hz")]
+        table = "\n".join(lines[title : title + 10])
+        assert "emotune, all values" in table
+        assert "SciPy welch, each window" in table
+        assert "MNE psd_array_welch, all windows at once" in table
+    (ours, _) = [line.split() for line in lines if line.startswith("emotune, all values")]
+    assert ours[3] == "167"
+    assert float(ours[4].replace(",", "")) > 0
+    assert any(line.split()[:2] == ["2", "60"] for line in lines)  # 2 people x 2 trials x 15 windows
+    assert "Opening stored vectors, 200 x 167" in done.stdout
+    assert "Machine: " in lines[-1]
+    assert "numpy" in lines[-1]
