@@ -55,6 +55,7 @@ EDGES = np.array(list(BANDS_HZ.values()))
 LEAST_AGREEMENT = 0.9
 BARS = {"mne-features, extract_features": 60.0, "mne-features, function, Welch": 10.0}  # for windows of 1 s
 DEAP_BAR_S = 4.0
+MNE_AT_ONCE = 256  # its best: 5,400 windows of 1 s a second, against 3,700 with 64 and 150 with 1,024 (MNE 1.13.2)
 REQUIREMENTS = "python -m pip install --requirement benchmarks/requirements.txt"
 
 # Runs in an environment of its own, as TorchEEG asks for an older SciPy: answers one request a line.
@@ -178,7 +179,14 @@ def of_scipy_and_mne(windows: np.ndarray) -> list[Contender]:
             log_powers,
         ),
         Contender(
-            "MNE psd_array_welch, all windows at once", n_values, timed(lambda n: psd(windows[:n]) @ bands), log_powers
+            f"MNE psd_array_welch, {MNE_AT_ONCE} windows at once",
+            n_values,
+            timed(
+                lambda n: np.concatenate(
+                    [psd(windows[i : min(n, i + MNE_AT_ONCE)]) @ bands for i in range(0, n, MNE_AT_ONCE)]
+                )
+            ),
+            log_powers,
         ),
     ]
 
