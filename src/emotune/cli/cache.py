@@ -52,7 +52,8 @@ def run(arguments: Namespace) -> int:
     """List, verify or clear; 1 where `verify` finds a damaged file or `clear` could not remove one.
 
     Raises:
-        InputError: if the folder cannot be read, or a name is of nothing that is stored.
+        InputError: if the folder cannot be read, a name is of nothing that is stored, or what to remove contradicts
+            itself.
     """
     return {"list": _list, "verify": _verify, "clear": _clear}[arguments.action](arguments)
 
@@ -118,8 +119,14 @@ def _verify(arguments: Namespace) -> int:
 
 
 def _clear(arguments: Namespace) -> int:
+    from emotune.errors import InputError
     from emotune.features.stored_files import remove_digests, remove_downloads, remove_stored, stored_files
 
+    if arguments.downloads and (arguments.names or arguments.older_than is not None):
+        raise InputError(
+            "Expected --downloads alone: it removes everything. Received: a choice of stored vectors, too. Leave out "
+            "the names and --older-than, or --downloads."
+        )
     files = stored_files()
     if arguments.names:
         files = _named(files, arguments.names)
