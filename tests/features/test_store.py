@@ -227,6 +227,8 @@ def test_stored_values_are_mapped_and_cannot_be_changed(recordings, tmp_path):
     stored_features(recordings, SECOND, folder=tmp_path)
     table = stored_features(recordings, SECOND, folder=tmp_path)
     assert table.values.base is not None
+    assert table.values.flags.aligned
+    assert table.values.ctypes.data % 64 == 0
     with pytest.raises(ValueError, match="read-only"):
         table.values[0, 0] = 1.0
 

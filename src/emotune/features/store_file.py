@@ -32,6 +32,7 @@ STORE_VERSION = 4
 _MAGIC = b"emotune vectors %d\n" % STORE_VERSION
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"  # earlier versions had no header of their own
 _HEADER_BYTES = 4096  # HDF5 takes powers of 2 from 512
+_ALIGNMENT_BYTES = 64
 _TAIL_BYTES = 8  # the header's own CRC-32 in hexadecimal digits
 
 _VALUES = "values"
@@ -69,7 +70,15 @@ def write_table(path: Path, table: FeatureTable, key: str, about: Mapping[str, A
     arrays = {name: getattr(table, name) for name in (_VALUES, *_WINDOWS)}
     arrays[_RATINGS] = np.stack(rated, axis=1) if rated else np.empty((len(table.recordings), 0))
     # HDF5's own lock is not needed (a file in place never changes) and not everywhere to be had (network folders).
-    with h5py.File(path, "w", locking=False, userblock_size=_HEADER_BYTES) as file:
+    # Mapped arrays begin where processors like them to.
+    with h5py.File(
+        path,
+        "w",
+        locking=False,
+        userblock_size=_HEADER_BYTES,
+        alignment_threshold=1,
+        alignment_interval=_ALIGNMENT_BYTES,
+    ) as file:
         for name, array in arrays.items():
             file.create_dataset(name, data=array)
         file.create_dataset("content", data=np.frombuffer(content.encode(), dtype=np.uint8))
