@@ -19,6 +19,7 @@ from emotune.errors import InputError
 
 __all__ = [
     "cache_root",
+    "digests_folder",
     "fingerprint",
     "fingerprint_of_file",
     "is_web_page",
@@ -109,22 +110,74 @@ def fingerprint(content: Any) -> str:
 
 
 def fingerprint_of_file(path: Path | str) -> str:
-    """A short, stable name (16 hex digits) of a file's content; computed once a process, unless the file changes."""
+    """A short, stable name (16 hex digits) of a file's content; computed once, unless the file changes.
+
+    Once a process, and of a large file once in all processes: see `digests_folder`.
+    """
     known = Path(path).stat()
     # What was written just now may be written again within the same tick of the file system's clock.
     if time.time_ns() - known.st_mtime_ns < _SETTLED_NS:
-        return _fingerprint_of_version.__wrapped__(str(path), known.st_size, known.st_mtime_ns)
-    return _fingerprint_of_version(str(path), known.st_size, known.st_mtime_ns)
+        return _digest(path)
+    # The change time too (on POSIX): whoever sets a file's modification time back cannot set that one back.
+    return _fingerprint_of_version(
+        str(path), known.st_size, known.st_mtime_ns, 0 if os.name == "nt" else known.st_ctime_ns, known.st_ino
+    )
 
 
 _SETTLED_NS = 2_000_000_000
+_LARGE_BYTES = 8 * 2**20  # smaller ones are read as fast as their digest is looked up and checked
+_MOST_DIGESTS = 10_000  # of some 200 bytes each
 
 
 # Gigabytes are asked for more than once: for the store, for the vectors, for the study.
 @lru_cache(maxsize=4096)
-def _fingerprint_of_version(path: str, size: int, modified_ns: int) -> str:
+def _fingerprint_of_version(path: str, size: int, modified_ns: int, changed_ns: int, inode: int) -> str:
+    if size < _LARGE_BYTES:
+        return _digest(path)
+    version = [os.path.abspath(path), size, modified_ns, changed_ns, inode]
+    kept = digests_folder() / f"{fingerprint(version)}.json"
+    if (digest := _kept_digest(kept, version)) is None:
+        digest = _digest(path)
+        after = Path(path).stat()
+        # Written to while it was read: what was read is no version of it.
+        if (after.st_size, after.st_mtime_ns) == (size, modified_ns):
+            _keep_digest(kept, version, digest)
+    return digest
+
+
+def _digest(path: Path | str) -> str:
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def digests_folder() -> Path:
+    """Where digests of large files are kept from one process to the next: gigabytes are not read at every start.
+
+    One small file a digest, so that any number of processes may read and write. One that is damaged counts as not
+    there; where none can be written, files are read again.
+    """
+    return cache_root() / "digests"
+
+
+def _kept_digest(kept: Path, version: list[Any]) -> str | None:
+    try:
+        content = json.loads(kept.read_bytes())
+        whole = {"file": version, "digest": content["digest"]}
+        return str(content["digest"]) if content == {**whole, "check": fingerprint(whole)} else None
+    except (OSError, ValueError, TypeError, LookupError):
+        return None
+
+
+def _keep_digest(kept: Path, version: list[Any], digest: str) -> None:
+    whole = {"file": version, "digest": digest}
+    # A name that is no Unicode (ValueError) is read again each time.
+    with contextlib.suppress(OSError, ValueError):
+        write_json(kept, {**whole, "check": fingerprint(whole)})
+        names = [entry.path for entry in os.scandir(kept.parent) if entry.name.endswith(".json")]
+        if len(names) > _MOST_DIGESTS:
+            # A tenth at once, so that not every further one has to look at all of them.
+            for name in sorted(names, key=os.path.getmtime)[: len(names) - _MOST_DIGESTS * 9 // 10]:
+                Path(name).unlink(missing_ok=True)
 
 
 def is_web_page(first: bytes) -> bool:

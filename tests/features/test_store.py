@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -15,6 +16,7 @@ from emotune.errors import InputError
 from emotune.features import store
 from emotune.features.extraction import FeatureSettings, FeatureTable
 from emotune.features.store import cache_folder, stored_features
+from emotune.features.store_file import DamagedStore, read_table
 from emotune.recordings.targets import Rating
 
 SECOND = FeatureSettings(window_s=1.0)
@@ -37,7 +39,7 @@ def stored_file(folder: Path) -> Path:
 
 
 def assert_same(one: FeatureTable, other: FeatureTable) -> None:
-    for name in ("values", "emotion", "subject", "session", "trial", "stimulus", "starts_s"):
+    for name in ("values", "emotion", "subject", "session", "trial", "stimulus", "recording", "starts_s", "stops_s"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
         assert getattr(one, name).dtype.kind == getattr(other, name).dtype.kind
     assert one.ratings.keys() == other.ratings.keys()
@@ -92,31 +94,52 @@ def one_value_changed(path: Path) -> None:
         file["values"][1, 5] += 0.001
 
 
-def one_emotion_changed(path: Path) -> None:
-    with h5py.File(path, "r+") as file:
-        file["emotion"][0] = b"calm"
-
-
 def one_rating_changed(path: Path) -> None:
     with h5py.File(path, "r+") as file:
         file["ratings"][0, 1] = 1.0
 
 
-def one_name_changed(path: Path) -> None:
+def one_byte_of(name: str):
+    """Another letter in a text: of a label, of the layout, of the header."""
+
+    def changed(path: Path) -> None:
+        content = path.read_bytes()
+        assert name.encode() in content
+        path.write_bytes(content.replace(name.encode(), name[:-1].encode() + b"#", 1))
+
+    changed.__name__ = f"one_byte_of_{name}"
+    return changed
+
+
+def an_array_missing(path: Path) -> None:
     with h5py.File(path, "r+") as file:
-        file["subject"][0] = b"someone else"[:3]
+        del file["starts_s"]
 
 
-def a_column_missing(path: Path) -> None:
+def an_attribute_more(path: Path) -> None:
     with h5py.File(path, "r+") as file:
-        del file["trial"]
+        file.attrs["note"] = "from elsewhere"
 
 
-def another_layout(path: Path) -> None:
-    with h5py.File(path, "r+") as file:
-        content = file["content"].asstr()[()].replace("Fp1", "Fp9")
-        del file["content"]
-        file.create_dataset("content", data=content, dtype=h5py.string_dtype())
+def longer(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b"\0")
+
+
+def header_alone(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:4096])
+
+
+def of_another_schema(path: Path) -> None:
+    path.unlink()
+    with h5py.File(path, "w") as file:
+        file.create_dataset("values", data=np.zeros((7, 167), dtype=np.float32))
+
+
+def of_a_later_version(path: Path) -> None:
+    import zlib
+
+    content = path.read_bytes().replace(b"emotune vectors 4", b"emotune vectors 5", 1)
+    path.write_bytes(content[:4088] + b"%08x" % zlib.crc32(content[:4088]) + content[4096:])
 
 
 @pytest.mark.parametrize(
@@ -126,11 +149,16 @@ def another_layout(path: Path) -> None:
         empty,
         text,
         one_value_changed,
-        one_emotion_changed,
         one_rating_changed,
-        one_name_changed,
-        a_column_missing,
-        another_layout,
+        one_byte_of("joy"),
+        one_byte_of("Fp1"),
+        one_byte_of("s windows"),
+        an_array_missing,
+        an_attribute_more,
+        longer,
+        header_alone,
+        of_another_schema,
+        of_a_later_version,
     ],
 )
 def test_a_damaged_store_is_computed_anew_with_a_warning(recordings, tmp_path, damage):
@@ -146,25 +174,93 @@ def test_a_damaged_store_is_computed_anew_with_a_warning(recordings, tmp_path, d
     assert_same(third, first)
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_a_flipped_byte_is_found_or_harmless(recordings, tmp_path, seed):
+def test_every_changed_byte_is_found(recordings, tmp_path):
+    stored_features(recordings, SECOND, folder=tmp_path)
+    path = stored_file(tmp_path)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    places = [
+        0,
+        1,
+        4087,
+        4088,
+        4095,
+        4096,
+        len(whole) - 1,
+        *rng.integers(len(whole), size=150),
+        *rng.integers(4096, size=50),
+    ]
+    for place in places:
+        content = bytearray(whole)
+        content[place] ^= int(rng.integers(1, 256))
+        path.write_bytes(content)
+        with pytest.raises(DamagedStore):
+            read_table(path)
+    for length in [0, 1, 4095, 4096, *rng.integers(len(whole), size=30)]:
+        path.write_bytes(whole[:length])
+        with pytest.raises(DamagedStore):
+            read_table(path)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_flipped_byte_is_computed_anew_with_a_warning(recordings, tmp_path, seed):
     first = stored_features(recordings, SECOND, folder=tmp_path)
     path = stored_file(tmp_path)
     content = bytearray(path.read_bytes())
     content[np.random.default_rng(seed).integers(len(content))] ^= 0x41
     path.write_bytes(content)
     second = stored_features(recordings, SECOND, folder=tmp_path)
-    np.testing.assert_array_equal(second.values, first.values)
-    assert second.emotion.tolist() == first.emotion.tolist()
-    assert second.subject.tolist() == first.subject.tolist()
+    assert second.findings[-1].name == "damaged-store"
+    assert_same(replace(second, findings=second.findings[:-1]), first)
+
+
+def test_a_file_under_the_name_of_another_is_not_used(recordings, tmp_path):
+    stored_features(recordings, SECOND, folder=tmp_path / "one")
+    stored_features(recordings, FeatureSettings(window_s=2.0), folder=tmp_path / "other")
+    stored_file(tmp_path / "other").write_bytes(stored_file(tmp_path / "one").read_bytes())
+    table = stored_features(recordings, FeatureSettings(window_s=2.0), folder=tmp_path / "other")
+    assert table.findings[-1].name == "damaged-store"
+    assert table.window_s == 2.0
+
+
+def test_stored_values_are_mapped_and_cannot_be_changed(recordings, tmp_path):
+    stored_features(recordings, SECOND, folder=tmp_path)
+    table = stored_features(recordings, SECOND, folder=tmp_path)
+    assert table.values.base is not None
+    assert table.values.flags.aligned
+    assert table.values.ctypes.data % 64 == 0
+    with pytest.raises(ValueError, match="read-only"):
+        table.values[0, 0] = 1.0
+
+
+def test_values_in_use_outlive_their_file(recordings, tmp_path):
+    first = stored_features(recordings, SECOND, folder=tmp_path)
+    table = stored_features(recordings, SECOND, folder=tmp_path)
+    stored_file(tmp_path).unlink()
+    np.testing.assert_array_equal(table.values, first.values)
+
+
+def test_a_use_is_remembered_where_it_can_be(recordings, tmp_path, monkeypatch):
+    stored_features(recordings, SECOND, folder=tmp_path)
+    path = stored_file(tmp_path)
+    os.utime(path, (1e9, 1e9))
+    stored_features(recordings, SECOND, folder=tmp_path)
+    assert time.time() - path.stat().st_mtime < 60
+
+    def refused(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(store.os, "utime", refused)
+    stored_features(recordings, SECOND, folder=tmp_path)
+    assert recordings.times_read == 1
 
 
 def test_a_failed_write_leaves_nothing_behind_and_says_so(recordings, tmp_path, monkeypatch):
-    def full(path, table):
+    def full(path, table, key, about):
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store, "_write", full)
+    monkeypatch.setattr(store, "write_table", full)
     table = stored_features(recordings, SECOND, folder=tmp_path)
     assert len(table) == 7
     assert (table.findings[-1].name, table.findings[-1].severity) == ("store-not-written", "note")
@@ -274,6 +370,6 @@ def test_other_code_computes_anew(recording, set_of, tmp_path, monkeypatch):
     stored_features(recordings, SECOND, folder=tmp_path)
     stored_features(recordings, SECOND, folder=tmp_path)
     assert recordings.times_read == 1
-    monkeypatch.setattr(store, "_code", lambda: "another version")
+    monkeypatch.setattr(store, "code_version", lambda: "another version")
     stored_features(recordings, SECOND, folder=tmp_path)
     assert recordings.times_read == 2

@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 
 from emotune import __version__
-from emotune.cli import datasets, inspect, predict
+from emotune.cli import cache, datasets, inspect, predict
 from emotune.cli.command import run_command
 
 __all__ = ["main"]
@@ -26,5 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     listing = commands.add_parser("datasets", help="the kinds of data that can be read, and where to ask for them")
     datasets.add_arguments(listing)
     listing.set_defaults(run=datasets.run)
+    caching = commands.add_parser("cache", help="which computed vectors are kept: list, verify, clear")
+    cache.add_arguments(caching)
+    caching.set_defaults(run=cache.run)
     arguments = parser.parse_args(argv)
     return run_command(arguments.run, arguments)

@@ -29,7 +29,7 @@ from emotune.features.parallel import bare, each_recording
 from emotune.features.preprocessing import preprocess
 from emotune.features.settings import FeatureSettings
 from emotune.features.smoothing import smoothed
-from emotune.features.table import FeatureTable
+from emotune.features.table import FeatureTable, RecordingLabels
 from emotune.features.vector import FEATURE_VERSION, compute_vectors, entropy_floor
 from emotune.features.windows import split_windows, whole_windows
 from emotune.files import fingerprint
@@ -311,28 +311,26 @@ def extract_all(
     if not parts:
         raise InputError(f"Expected at least one recording in {recordings.name}. Received: none. Check its source.")
     counts = [len(part.values) for part in parts]
-    subject, session, trial, stimulus, emotion = (
-        np.repeat(np.array(names, dtype=np.str_), counts) for names in zip(*groups, strict=True)
-    )
+    subject, session, trial, stimulus, emotion = (np.array(names, dtype=np.str_) for names in zip(*groups, strict=True))
+    rated = np.array(ratings, dtype=np.float64).reshape(len(parts), len(recordings.scales))
     return FeatureTable(
         values=np.concatenate([part.values for part in parts]),
-        emotion=emotion,
-        ratings={
-            name: np.repeat(np.array([of[column] for of in ratings], dtype=np.float64), counts)
-            for column, name in enumerate(recordings.scales)
-        },
-        subject=subject,
-        session=session,
-        trial=trial,
-        stimulus=stimulus,
         recording=np.repeat(np.arange(len(parts)), counts),
         starts_s=np.concatenate([part.starts_s for part in parts]),
+        window_s=settings.window_s,
+        recordings=RecordingLabels(
+            subject=subject,
+            session=session,
+            trial=trial,
+            stimulus=stimulus,
+            emotion=emotion,
+            ratings={name: rated[:, column] for column, name in enumerate(recordings.scales)},
+        ),
         layout=parts[0].layout,
         emotions=tuple(recordings.emotions),
         scales=dict(recordings.scales),
         findings=findings_of_set(recordings.findings, [part.findings for part in parts], duplicates.findings()),
         interpolated=dict(Counter(name for part in parts for name in part.interpolated)),
-        n_recordings=len(parts),
         fingerprint=fingerprint_of_features(recordings, settings),
     )
 
