@@ -24,6 +24,7 @@ def load(configuration: Configuration, *, quiet: bool) -> Prepared:
         seed=configuration.seed,
         class_names=configuration.class_names,
         target=str(configuration.values["TARGET"]),
+        normalise=str(configuration.values["NORMALISE"]),
         on_recording=None if quiet else Reading().read,
     )
     if not quiet:
