@@ -14,8 +14,11 @@ __all__ = ["describe", "fetch", "load"]
 def load(configuration: Configuration, *, quiet: bool) -> Prepared:
     """Read the data of a run, and say what it is and what the checks found."""
     from emotune.cli.progress import Reading
+    from emotune.data.normalising import Normalisation
     from emotune.studies.preparation import prepare
 
+    normalise = str(configuration.values["NORMALISE"])
+    Normalisation.parse(normalise)  # a slip of the pen is said before anything is fetched
     fetch(configuration.data, quiet=quiet)
     prepared = prepare(
         configuration.data,
@@ -24,7 +27,7 @@ def load(configuration: Configuration, *, quiet: bool) -> Prepared:
         seed=configuration.seed,
         class_names=configuration.class_names,
         target=str(configuration.values["TARGET"]),
-        normalise=str(configuration.values["NORMALISE"]),
+        normalise=normalise,
         on_recording=None if quiet else Reading().read,
     )
     if not quiet:

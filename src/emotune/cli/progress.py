@@ -130,7 +130,8 @@ class Progress:
         if trial.state == "failed":
             what = f"failed: {trial.reason.rstrip('.')}"
         else:
-            what = f"{labelled(self._metric.name, self._label)} {trial.score:.3f}, {len(trial.scores)} epochs, {trial.state}"
+            name = labelled(self._metric.name, self._label)
+            what = f"{name} {trial.score:.3f}, {len(trial.scores)} epochs, {trial.state}"
         line = f"trial {trial.number:>3}: {what}, {trial.seconds:.1f} s"
         if best is not None:
             # Of a trial that failed there is no score that the word would stand beside.
