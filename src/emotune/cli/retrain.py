@@ -363,7 +363,8 @@ def _report(evaluation: Mapping[str, Any], models: Path, *, predicts: bool) -> N
     bundle = shown_path(models / "bundle")
     print(f"Written: {shown_path(models / 'evaluation.json')}, {bundle}")
     if predicts:
-        print(f"Next: python -m emotune predict RECORDING --bundle {bundle}")
+        needs = " --calibration OTHER_RECORDING" if evaluation["normalisation"]["by"] == "subject" else ""
+        print(f"Next: python -m emotune predict RECORDING --bundle {bundle}{needs}")
 
 
 def _score(value: float | None) -> str:
