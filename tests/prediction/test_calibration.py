@@ -137,6 +137,19 @@ def test_too_short_a_calibration_is_refused(by_subject):
         predict_recording(by_subject, noise(seconds=37.0), calibration="self")
 
 
+@pytest.mark.parametrize("shape", [(20, 3), (167,), (20, 168)])
+def test_vectors_of_another_width_are_no_calibration(by_subject, shape):
+    with pytest.raises(InputError, match="Expected vectors of 167 values to standardise p1 by"):
+        by_subject.scaler_for(np.zeros(shape), whose="p1")
+
+
+def test_a_calibration_with_a_value_that_is_no_number_is_refused(by_subject):
+    calibration = vectors(noise(seconds=50.0))
+    calibration[3, 5] = np.nan
+    with pytest.raises(InputError, match="Received: 1 that are NaN or infinite"):
+        by_subject.scaler_for(calibration)
+
+
 def test_a_set_is_standardised_person_by_person(by_subject):
     recordings = people()
     found = predict_set(by_subject, recordings)

@@ -124,6 +124,11 @@ class Bundle:
                 f"--normalise {self.normalisation}. Received: none. Give --calibration FILE, another recording of the "
                 "same person, or --calibration self."
             )
+        if calibration.ndim < 2 or calibration.shape[-1] != len(self.scaler.mean):
+            raise InputError(
+                f"Expected vectors of {len(self.scaler.mean)} values to standardise {whose} by. Received: shape "
+                f"{calibration.shape}. Make them as the model in {self.folder} takes them."
+            )
         own = scaler_of_person(calibration, whose)
         # (x - m) / s and then (x - n) / t in one step.
         mean = own.mean + own.scale.astype(np.float64) * self.scaler.mean
