@@ -44,11 +44,14 @@ def run_pipeline(folder: Path) -> dict:
     """Search, retrain and predict in `folder`; what the retrain measured."""
     manifest = write_recordings(folder)
     run = ["--data", f"manifest:{manifest}", "--models-dir", str(folder / "models"), "--epochs", "15", "--quiet"]
-    recording, bundle = next(folder.glob("*_raw.fif")), folder / "models" / "bundle"
+    (recording, *others), bundle = sorted(folder.glob("*_raw.fif")), folder / "models" / "bundle"
+    person = recording.name.split("_")[0]
     steps = {
         "searching": lambda: tune.main([*run, "--method", "optuna", "--max-trials", "6"], root=ROOT),
         "training": lambda: retrain.main([*run, "--from-best"], root=ROOT),
-        "predicting": lambda: console.main(["predict", str(recording), "--bundle", str(bundle), "--quiet"]),
+        "predicting": lambda: console.main(
+            ["predict", str(recording), "--bundle", str(bundle), "--quiet", *calibration(bundle, person, others)]
+        ),
     }
     for name, step in steps.items():
         print(f"{name} ...", flush=True)
@@ -61,6 +64,12 @@ def run_pipeline(folder: Path) -> dict:
             print(output.getvalue())
             raise SystemExit(code)
     return json.loads((folder / "models" / "evaluation.json").read_text(encoding="utf-8"))
+
+
+def calibration(bundle: Path, person: str, others: list[Path]) -> list[str]:
+    """The other recordings of a person, where NORMALISE of the configuration standardises each by their own."""
+    by = json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))["normalisation"]["by"]
+    return [f"--calibration={file}" for file in others if by == "subject" and file.name.split("_")[0] == person]
 
 
 def test_the_pipeline_ends_with_a_measured_model(tmp_path):

@@ -114,6 +114,7 @@ def main() -> None:
     """Run the splits and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="simulated")
+    parser.add_argument("--normalise", default="training")
     parser.add_argument("--splits", type=int, default=10)
     parser.add_argument("--max-trials", type=int, default=20)
     parser.add_argument("--method", default="optuna")
@@ -138,12 +139,17 @@ def main() -> None:
     runs: list[dict[str, float]] = []
     seconds: list[float] = []
     for seed in range(arguments.splits):
-        prepared = prepare(arguments.data, FeatureSettings(), n_steps=1, seed=seed)
+        prepared = prepare(arguments.data, FeatureSettings(), n_steps=1, seed=seed, normalise=arguments.normalise)
         with tempfile.TemporaryDirectory() as folder:
             scores, taken = tuned_and_default(prepared, metric, arguments, seed, Path(folder))
         runs.append({**scores, **classical(prepared, metric)})
         seconds.append(taken)
-        print(f"split {seed}: " + ", ".join(f"{name} {score:.3f}" for name, score in runs[-1].items()), flush=True)
+        print(
+            prepared.labelled(f"split {seed}")
+            + ": "
+            + ", ".join(f"{name} {score:.3f}" for name, score in runs[-1].items()),
+            flush=True,
+        )
 
     people = {name: len(names) for name, names in prepared.split.people.items()}
     print(
@@ -168,7 +174,7 @@ def main() -> None:
             p_value = "-" if against.p_value is None else f"{against.p_value:.2f}"
             row += [f"{np.mean(tuned - values):+.3f}", interval, p_value]
         rows.append(row)
-    print_table(("model", f"{METRIC}, mean", "SD", "tuned minus it", "95 % interval", "p"), rows)
+    print_table(("model", f"{prepared.labelled(METRIC)}, mean", "SD", "tuned minus it", "95 % interval", "p"), rows)
 
 
 if __name__ == "__main__":

@@ -21,10 +21,12 @@ def test_without_options_they_stand_alone():
 @pytest.mark.parametrize("data", [["--data", "deap:a folder"], ["--use-dummy-data"]])
 def test_they_say_which_data_and_where_to_as_the_search_had_it(data):
     apply, train = lines(
-        *data, "--target", "valence", "--threshold", ">=4.5", "--seed", "3", "--models-dir", "my models"
-    )
+        *data, "--target", "valence", "--threshold", ">=4.5", "--seed", "3", "--normalise", "subject",
+        "--models-dir", "my models",
+    )  # fmt: skip
     assert apply[1:] == ["run_hyperparameter_tuning.py", "--apply", "--models-dir=my models"]
     given = retrain._parser().parse_args(train[2:])
     assert (given.target, given.threshold, given.seed, given.models_dir) == ("valence", ">=4.5", 3, "my models")
+    assert given.normalise == "subject"
     assert given.data == (data[1] if len(data) > 1 else "simulated")
     tune._parser().parse_args(apply[2:])

@@ -286,3 +286,102 @@ def test_the_test_part_stays_closed_where_the_network_cannot_be_saved(project, c
     assert "Received: Twice. Build it of Keras's layers" in capsys.readouterr().err
     assert project.untouched()
     assert list(project.models.iterdir()) == []
+
+
+def test_scores_of_people_standardised_by_their_own_windows_are_called_transductive(project, capsys):
+    assert project.run("--normalise", "subject") == 0
+    out = capsys.readouterr().out
+    assert "warning: Each of the 8 people of table.npz is standardised by their own windows" in out
+    assert out.count(" on the validation part (transductive), ") == 2
+    assert "Scores (transductive)" in out
+    assert "people never trained on, " in out
+    assert "never seen" not in out
+    for line in ("Before optimization: ", "After optimization: ", "Improvement: "):
+        assert next(each for each in out.splitlines() if each.startswith(line)).endswith(" (transductive)")
+    evaluation = project.evaluation()
+    assert evaluation["score_label"] == "transductive"
+    assert evaluation["normalisation"] == {"by": "subject", "seconds": None}
+    bundle = json.loads((project.models / "bundle" / "bundle.json").read_text(encoding="utf-8"))
+    assert bundle["normalisation"] == {"by": "subject", "seconds": None}
+    assert bundle["evaluation"]["score_label"] == "transductive"
+    # The same people's test part, whatever they are standardised by.
+    capsys.readouterr()
+    assert project.run("--quiet") == 0
+    out = capsys.readouterr().out
+    assert "opened 2 times so far" in out
+    assert "transductive" not in out
+
+
+def test_the_comparison_and_a_searchs_score_have_the_word(project, capsys):
+    from emotune.studies.retrain import sentence
+
+    comparison = {"mean_difference": 0.1, "interval": {"low": None, "high": None}, "p_value": None, "n": 2}
+    evaluation = {
+        "same_configuration": False,
+        "configured_minus_default": comparison,
+        "maximise": True,
+        "metric": "accuracy",
+        "score_label": "transductive",
+        "split": {"protocol": "subject", "people": {"test": ["a", "b"]}},
+    }
+    assert "(+0.100 accuracy (transductive) per person)" in sentence(evaluation)
+    project.best({"dense_units_0": 16, "learning_rate": 0.001}, score_label="transductive")
+    assert "against 0.600 of the default (transductive)." in seen_by(project, capsys)[1]
+
+
+def test_a_winner_of_another_normalisation_is_refused(project, untrained, capsys):
+    project.best(APPLIED, normalisation={"by": "training", "seconds": None})
+    assert project.run("--from-best", "--normalise", "subject") == 2
+    error = capsys.readouterr().err
+    assert "a search on table.npz with --normalise training, not subject." in error
+    assert "--normalise and --seed as the search had them." in error
+    assert project.untouched()
+
+
+def test_a_normalisation_that_is_none_is_said_before_anything_is_read(project, untrained, capsys):
+    project.configure(NORMALISE="person", DATA="missing.npz")
+    assert project.run() == 2
+    assert "Expected a normalisation as `training`, `subject` or `subject:SECONDS`" in capsys.readouterr().err
+
+
+def test_a_search_says_it_beside_every_score(project, capsys):
+    from emotune.cli import tune
+    from emotune.evaluation.metrics import metric_named
+    from emotune.studies.preparation import prepare
+    from emotune.studies.tuning import Tuning, TuningSettings
+
+    words = ["--normalise", "subject", "--max-trials", "1", "--workers", "1", "--epochs", "1"]
+    assert tune.main(words, root=project.root) == 0
+    out = capsys.readouterr().out
+    assert "trial   0: balanced_accuracy (transductive) " in out
+    assert "on the 24 validation windows that it was chosen by" in out
+    assert out.count("balanced_accuracy (transductive) 0.") == 2
+    assert "src/train_emotion_model.py --normalise=subject" in out
+    metadata = json.loads((project.models / "best_hyperparameters.json").read_text(encoding="utf-8"))["metadata"]
+    assert (metadata["normalisation"], metadata["score_label"]) == ({"by": "subject", "seconds": None}, "transductive")
+    # A study that was begun with one normalisation does not go on with another.
+    begun = prepare("table.npz", FeatureSettings(), n_steps=1, seed=1, normalise="subject")
+    said = []
+    for prepared in (begun, prepare("table.npz", FeatureSettings(), n_steps=1, seed=1)):
+        settings = TuningSettings(
+            method="keras-tuner",
+            algorithm="",
+            metric=metric_named("balanced_accuracy"),
+            total=1,
+            add=0,
+            epochs=1,
+            patience=2,
+            seed=1,
+            workers=1,
+            hypermodel=project.root / "src" / "hyperparameter_tuner.py",
+            folder=project.models / "tuning",
+            slots=project.root / "slots",
+        )
+        tuning = Tuning(settings, prepared, say=said.append)
+        said.append(len(tuning.method.trials()))
+        tuning.method.close()
+    assert said[0] == 1
+    assert said[-1] == 0
+    assert "put aside" in " ".join(map(str, said[1:-1]))
+    assert tune.main(["--apply"], root=project.root) == 0
+    assert "note: NORMALISE of src/config.py is training, and the search had subject." in capsys.readouterr().out

@@ -128,8 +128,8 @@ def test_the_fingerprint_does_not_follow_the_last_bit_of_another_machine(monkeyp
     cap = Cap([[3, 2, 2], [4, 1, 1]])
     here = dataset_of_recordings(cap, SETTINGS)
 
-    def elsewhere(windows, rate_hz, layout):
-        return np.nextafter(compute_vectors(windows, rate_hz, layout), np.float32(np.inf))
+    def elsewhere(*arguments):
+        return np.nextafter(compute_vectors(*arguments), np.float32(np.inf))
 
     monkeypatch.setattr("emotune.features.extraction.compute_vectors", elsewhere)
     monkeypatch.setenv("EMOTUNE_CACHE", str(tmp_path / "of another machine"))

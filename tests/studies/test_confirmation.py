@@ -154,3 +154,17 @@ def test_everything_goes_into_json():
 def test_a_short_search_is_confirmed_on_one_drawing():
     assert (drawings(20), drawings(50)) == ((1, 6), (3, 5))
     assert (n_fits(20), n_fits(50), n_fits(50, 2), n_fits(2, 2)) == (24, 60, 75, 12)
+
+
+def test_the_sentence_has_the_word_for_scores_by_person():
+    candidates = candidates_of([trial(0, 0.6), trial(1, 0.8)], maximise=True)
+    found = judge(
+        candidates,
+        results([0.9, 0.9], [0.5, 0.5]),
+        metric=metric_named("accuracy"),
+        n_folds=2,
+        repeats=1,
+        score_label="transductive",
+    )
+    assert "accuracy (transductive) 0." in found.sentence
+    assert found.to_dict()["sentence"] == found.sentence

@@ -14,7 +14,14 @@ from typing import Any
 
 from emotune.errors import EmotuneError
 
-__all__ = ["INTERRUPTED", "add_output_arguments", "python_command", "run_command", "run_script"]
+__all__ = [
+    "INTERRUPTED",
+    "add_normalise_argument",
+    "add_output_arguments",
+    "python_command",
+    "run_command",
+    "run_script",
+]
 
 INTERRUPTED = 130
 
@@ -24,6 +31,16 @@ def add_output_arguments(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("output")
     group.add_argument("--quiet", action="store_true", help="print only the result and errors")
     group.add_argument("--verbose", action="store_true", help="print the traceback of an error, too")
+
+
+def add_normalise_argument(group: Any) -> None:
+    """Add `--normalise`, the same for the search and the retrain."""
+    group.add_argument(
+        "--normalise",
+        metavar="CHOICE",
+        help="by the `training` people; by `subject`, each person by their own windows, scores then called "
+        "transductive; or by `subject:SECONDS`, their first ones (default: NORMALISE of src/config.py)",
+    )
 
 
 def python_command() -> str:

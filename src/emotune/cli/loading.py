@@ -14,9 +14,12 @@ __all__ = ["describe", "fetch", "load"]
 def load(configuration: Configuration, *, quiet: bool) -> Prepared:
     """Read the data of a run, and say what it is and what the checks found."""
     from emotune.cli.progress import Reading
+    from emotune.data.normalising import Normalisation
     from emotune.search.presence import default_workers
     from emotune.studies.preparation import prepare
 
+    normalise = str(configuration.values["NORMALISE"])
+    Normalisation.parse(normalise)  # a slip of the pen is said before anything is fetched
     fetch(configuration.data, quiet=quiet)
     prepared = prepare(
         configuration.data,
@@ -26,6 +29,7 @@ def load(configuration: Configuration, *, quiet: bool) -> Prepared:
         class_names=configuration.class_names,
         target=str(configuration.values["TARGET"]),
         workers=default_workers(),
+        normalise=normalise,
         on_recording=None if quiet else Reading().read,
     )
     if not quiet:

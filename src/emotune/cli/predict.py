@@ -7,7 +7,7 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from emotune.cli.command import add_output_arguments
 from emotune.cli.loading import fetch
@@ -15,6 +15,9 @@ from emotune.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from emotune.findings import Finding
     from emotune.prediction.bundle import Bundle
@@ -27,6 +30,7 @@ __all__ = ["add_arguments", "run"]
 _EXAMPLES = """\
 examples:
   python -m emotune predict film.edf --start-s 10
+  python -m emotune predict film.edf --calibration rest.edf     a model trained with --normalise subject
   python -m emotune predict dreamer:FOLDER     every recording of a data set, beside what people said
 """
 
@@ -53,6 +57,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs=2,
         metavar=("START", "STOP"),
         help="seconds of the rest that is subtracted, for a model that was trained with BASELINE = 'subtract'",
+    )
+    one.add_argument(
+        "--calibration",
+        action="append",
+        metavar="FILE",
+        help="another recording of the same person to standardise by, for a model that was trained with --normalise "
+        "subject; may be given several times; `self` takes the recording's own windows",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
     add_output_arguments(parser)
@@ -86,13 +97,35 @@ def _predict_recording(args: argparse.Namespace, bundle: Bundle) -> None:
         _refuse_baseline(bundle, recording.duration_s, start_s, stop_s, args.start_s or 0.0)
         rest = read_recording(path, start_s=start_s, stop_s=stop_s)
         recording = replace(recording, baseline_uv=rest.samples_uv)
+    calibration = _calibration(args, bundle, path)
     import_quietly("keras")
-    prediction = predict_recording(bundle, recording, offset_s=args.start_s or 0.0)
+    prediction = predict_recording(bundle, recording, offset_s=args.start_s or 0.0, calibration=calibration)
     if args.json:
         _print_json({"recording": str(path), "bundle": str(args.bundle), **prediction.to_dict()})
         return
     _print_windows(prediction, is_quiet=args.quiet)
     _print_findings(prediction.findings, is_quiet=args.quiet)
+
+
+def _calibration(args: argparse.Namespace, bundle: Bundle, path: Path) -> NDArray[np.float32] | Literal["self"] | None:
+    """What the person of a recording is standardised by, as it was asked for."""
+    from emotune.prediction.predictor import calibration_vectors
+    from emotune.recordings.reading import read_recording
+
+    if args.calibration is None:
+        return None
+    if args.calibration == ["self"]:
+        return "self"
+    if not bundle.normalisation.by_subject:
+        bundle.refuse_calibration()
+    files = [Path(name).expanduser() for name in args.calibration]
+    for file in files:
+        if file.resolve() == path.resolve():
+            raise InputError(
+                f"Expected another recording of the same person to standardise by. Received: {path}, which is "
+                "predicted. Say --calibration self if that is meant."
+            )
+    return calibration_vectors(bundle, (read_recording(file) for file in files))
 
 
 def _refuse_baseline(bundle: Bundle, duration_s: float, start_s: float, stop_s: float, predicted_s: float) -> None:
@@ -136,6 +169,8 @@ def _print_windows(prediction: Prediction, *, is_quiet: bool) -> None:
         title=f"Whole recording: {prediction.emotion} (mean of {prediction.n_windows} windows)",
         numeric=["probability"],
     )
+    if prediction.standardised_by != "the training people":
+        print(f"Standardised by {prediction.standardised_by}.")
 
 
 def _predict_set(args: argparse.Namespace, bundle: Bundle) -> None:
@@ -144,10 +179,10 @@ def _predict_set(args: argparse.Namespace, bundle: Bundle) -> None:
     from emotune.imports import import_quietly
     from emotune.prediction.sets import predict_set
 
-    if args.start_s is not None or args.stop_s is not None or args.baseline is not None:
+    if any(value is not None for value in (args.start_s, args.stop_s, args.baseline, args.calibration)):
         raise InputError(
             f"Expected a stretch of one recording alone. Received: {args.data}, a set, whose trials are stretches "
-            "already. Leave --start-s, --stop-s and --baseline out."
+            "already, of people with windows of their own. Leave --start-s, --stop-s, --baseline and --calibration out."
         )
     fetch(args.data, quiet=args.quiet or args.json)
     source = open_source(args.data)
@@ -167,6 +202,7 @@ def _predict_set(args: argparse.Namespace, bundle: Bundle) -> None:
 
 
 def _print_set(found: SetPrediction, source: RecordingSet, *, is_quiet: bool) -> None:
+    from emotune.data.normalising import labelled
     from emotune.findings import listed
     from emotune.report.tables import print_table
 
@@ -199,10 +235,13 @@ def _print_set(found: SetPrediction, source: RecordingSet, *, is_quiet: bool) ->
     if found.interpolated:
         where = [f"{name} ({count})" if count < n else name for name, count in found.interpolated.items()]
         print(f"Interpolated, as the cap does not have them: {', '.join(where)}.")
+    if found.score_label:
+        left_out = f"; {found.n_left_out} recordings are needed for that alone" if found.n_left_out else ""
+        print(f"Each person is standardised by their own windows of this set ({found.score_label}){left_out}.")
     if found.balanced_accuracy is not None:
         print(
-            f"Balanced accuracy over the {found.n_known} recordings of which {found.target} is known: "
-            f"{found.balanced_accuracy:.3f}."
+            f"{labelled('Balanced accuracy', found.score_label)} over the {found.n_known} recordings of which "
+            f"{found.target} is known: {found.balanced_accuracy:.3f}."
         )
     if found.is_training_data:
         print(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+from emotune.data.normalising import labelled
 from emotune.evaluation.metrics import Metric
 from emotune.search.trials import Trial, best_of
 
@@ -61,6 +62,7 @@ class Progress:
         first_guess_s: how long all of the rest may take, before any trial has been timed.
         study: gives every ended trial of the study, those of other processes too; None for this process alone.
         fits: how many trainings on folds come when the trials are done.
+        score_label: what is to be said beside every score; may be empty.
         quiet: print nothing.
     """
 
@@ -73,9 +75,11 @@ class Progress:
         *,
         study: Callable[[], list[Trial]] | None = None,
         fits: int = 0,
+        score_label: str = "",
         quiet: bool = False,
     ) -> None:
         self._study, self._fits = study, fits
+        self._label = score_label
         self._fits_begun: tuple[float, int] | None = None
         self._metric, self._total, self._quiet = metric, total, quiet
         self._trials = {trial.number: trial for trial in earlier}
@@ -126,10 +130,13 @@ class Progress:
         if trial.state == "failed":
             what = f"failed: {trial.reason.rstrip('.')}"
         else:
-            what = f"{self._metric.name} {trial.score:.3f}, {len(trial.scores)} epochs, {trial.state}"
+            name = labelled(self._metric.name, self._label)
+            what = f"{name} {trial.score:.3f}, {len(trial.scores)} epochs, {trial.state}"
         line = f"trial {trial.number:>3}: {what}, {trial.seconds:.1f} s"
         if best is not None:
-            line += f"   best {best.score:.3f} (trial {best.number})"
+            # Of a trial that failed there is no score that the word would stand beside.
+            word = f", {self._label}" if self._label and trial.state == "failed" else ""
+            line += f"   best {best.score:.3f} (trial {best.number}{word})"
         self._print(line if self._live is not None else f"{line}   {self._left()}")
         self._draw()
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emotune.cli.command import add_output_arguments, run_script
+from emotune.cli.command import add_normalise_argument, add_output_arguments, run_script
 from emotune.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def _parser() -> ArgumentParser:
     )
     data.add_argument("--target", metavar="NAME", help="what to tell apart: valence, 'valence >= 5' (default: TARGET)")
     data.add_argument("--threshold", metavar="NUMBER", help="where the classes of a rating part: 5, '>=4.5'")
+    add_normalise_argument(data)
     data.add_argument("--models-dir", metavar="DIR", help="where results go (default: MODELS_DIR)")
     add_output_arguments(parser)
     return parser
@@ -65,6 +66,7 @@ def _retrain(arguments: Namespace) -> int:
             "EPOCHS": arguments.epochs,
             "PATIENCE": arguments.patience,
             "SEED": arguments.seed,
+            "NORMALISE": arguments.normalise,
             # A path on the command line is relative to where the command is run.
             "MODELS_DIR": arguments.models_dir and str(Path(arguments.models_dir).resolve()),
         }
@@ -147,6 +149,7 @@ def _origin(best: Best) -> str:
 
 def _say_what_is_not_applied(configuration: Configuration, best: Best, prepared: Prepared, path: Path) -> None:
     from emotune.cli.configuration import not_applied, shown
+    from emotune.data.normalising import labelled
 
     differing = not_applied(configuration, best.hyperparameters, where=path.name)
     if not differing:
@@ -162,6 +165,7 @@ def _say_what_is_not_applied(configuration: Configuration, best: Best, prepared:
         said += f": {score:.3f} on its validation part"
         if isinstance(default, int | float) and best.metadata.get("trial") != 0:
             said += f", against {default:.3f} of the default"
+        said = labelled(said, str(best.metadata.get("score_label", "")))
     print(f"{said}. `python run_hyperparameter_tuning.py --apply` writes it into src/config.py.")
 
 
@@ -179,15 +183,29 @@ def _same_data(best: Best, prepared: Prepared, path: Path) -> None:
         which = f"{theirs}, not on {prepared.dataset.name}"
         if theirs == prepared.dataset.name:
             which = f"{theirs} as it was then; its content, TARGET or the features' settings have changed since"
+            normalise = _searched_with(best)
+            if normalise and normalise != str(prepared.normalisation):
+                which = f"{theirs} with --normalise {normalise}, not {prepared.normalisation}"
         raise InputError(
             f"{path.name} comes from a search on {which}. "
-            "Search again on this data, or give --data, --target, --threshold and --seed as the search had them."
+            "Search again on this data, or give --data, --target, --threshold, --normalise and --seed as the search "
+            "had them."
         )
     if changed:
         raise InputError(
             f"{path.name} comes from a search on another split of {theirs}. "
             "Search again, or give --data and --seed as the search had them."
         )
+
+
+def _searched_with(best: Best) -> str:
+    """The normalisation of a search; empty where it does not say."""
+    from emotune.data.normalising import Normalisation
+
+    try:
+        return str(Normalisation.from_dict(best.metadata["normalisation"]))
+    except (KeyError, TypeError, ValueError):
+        return ""
 
 
 def _train_and_evaluate(
@@ -227,9 +245,9 @@ def _train_and_evaluate(
     }
     say = (lambda _line: None) if arguments.quiet else print
     configured = train_configuration(hypermodel, Replay(values, strict=strict), prepared, **settings)
-    say(f"Trained the configured network: {_training(configured)}.")
+    say(f"Trained the configured network: {_training(configured, prepared)}.")
     default = train_configuration(hypermodel, Defaults(), prepared, **settings)
-    say(f"Trained the default network: {_training(default)}.")
+    say(f"Trained the default network: {_training(default, prepared)}.")
     dataset, command = prepared.dataset, shlex.join(["python", "src/train_emotion_model.py", *arguments.given])
     origin = provenance(configuration.seed, command)
     content: dict[str, Any] = {
@@ -237,6 +255,7 @@ def _train_and_evaluate(
         "class_names": dataset.class_names,
         "input_shape": prepared.problem.input_shape,
         "scaler": prepared.scaler,
+        "normalisation": prepared.normalisation,
         "layout": dataset.layout,
         "features": configuration.feature_settings if "window_s" in dataset.provenance else None,
         "hyperparameters": configured.hyperparameters,
@@ -262,7 +281,7 @@ def _train_and_evaluate(
         chosen_with=chosen_with,
     )
     write_json(models / "evaluation.json", evaluation)
-    kept = ("metric", "n_people", "n_windows", "chosen_with", "configured", "default")
+    kept = ("metric", "score_label", "n_people", "n_windows", "chosen_with", "configured", "default")
     Bundle.save(models / "bundle", **content, evaluation={name: evaluation[name] for name in kept})
     return evaluation
 
@@ -308,15 +327,16 @@ def _check_builds(
     ]
 
 
-def _training(trained: Any) -> str:
+def _training(trained: Any, prepared: Prepared) -> str:
     fit = trained.fit
-    return f"{len(fit.scores)} epochs, {fit.score:.3f} on the validation part, {trained.seconds:.1f} s"
+    score = prepared.labelled(f"{fit.score:.3f} on the validation part")
+    return f"{len(fit.scores)} epochs, {score}, {trained.seconds:.1f} s"
 
 
 def _report(evaluation: Mapping[str, Any], models: Path, *, predicts: bool) -> None:
     from emotune.cli.configuration import shown_path
     from emotune.report.tables import print_table
-    from emotune.studies.retrain import measured_on, names_in_short, sentence
+    from emotune.studies.retrain import measured_on, names_in_short, score_name, sentence
 
     majority = evaluation["configured"]["majority"]
     times = _times(evaluation["openings"])
@@ -332,14 +352,19 @@ def _report(evaluation: Mapping[str, Any], models: Path, *, predicts: bool) -> N
         for name in ("default", "configured")
     ]
     rows.append(("majority class", _score(majority["balanced_accuracy"]), _score(majority["accuracy"]), "-", "-"))
-    print_table(("network", "balanced accuracy", "accuracy", "macro F1", f"{evaluation['metric']} over people"), rows)
+    print_table(
+        ("network", "balanced accuracy", "accuracy", "macro F1", f"{evaluation['metric']} over people"),
+        rows,
+        title=score_name(evaluation, "Scores") if evaluation["score_label"] else "",
+    )
     print(sentence(evaluation))
     for line in three_lines(evaluation):
         print(line)
     bundle = shown_path(models / "bundle")
     print(f"Written: {shown_path(models / 'evaluation.json')}, {bundle}")
     if predicts:
-        print(f"Next: python -m emotune predict RECORDING --bundle {bundle}")
+        needs = " --calibration OTHER_RECORDING" if evaluation["normalisation"]["by"] == "subject" else ""
+        print(f"Next: python -m emotune predict RECORDING --bundle {bundle}{needs}")
 
 
 def _score(value: float | None) -> str:
@@ -356,13 +381,17 @@ def _over_people(interval: Mapping[str, Any]) -> str:
 
 def three_lines(evaluation: Mapping[str, Any]) -> list[str]:
     """Accuracy before and after, on the test part: what `test_pipeline_quick.py` prints."""
+    from emotune.data.normalising import labelled  # Keras, which the study needs, takes long to load
+
+    label = str(evaluation.get("score_label", ""))
     before, after = evaluation["default"]["accuracy"], evaluation["configured"]["accuracy"]
     if before is None or after is None:
-        return ["Before optimization: undefined", "After optimization: undefined", "Improvement: undefined"]
+        names = ("Before optimization", "After optimization", "Improvement")
+        return [labelled(f"{name}: undefined", label) for name in names]
     return [
-        f"Before optimization: {before:.1%} accuracy",
-        f"After optimization: {after:.1%} accuracy",
-        f"Improvement: {100 * (after - before):+.1f} percentage points",
+        labelled(f"Before optimization: {before:.1%} accuracy", label),
+        labelled(f"After optimization: {after:.1%} accuracy", label),
+        labelled(f"Improvement: {100 * (after - before):+.1f} percentage points", label),
     ]
 
 

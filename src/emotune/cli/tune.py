@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emotune.cli.command import INTERRUPTED, add_output_arguments, python_command, run_script
+from emotune.cli.command import INTERRUPTED, add_normalise_argument, add_output_arguments, python_command, run_script
 from emotune.errors import InputError
 from emotune.search.methods import METHODS, chosen_method
 
@@ -83,6 +83,7 @@ def _parser() -> ArgumentParser:
     source.add_argument("--use-dummy-data", action="store_true", help="the same as --data simulated")
     data.add_argument("--target", metavar="NAME", help="what to tell apart: valence, 'valence >= 5' (default: TARGET)")
     data.add_argument("--threshold", metavar="NUMBER", help="where the classes of a rating part: 5, '>=4.5'")
+    add_normalise_argument(data)
     data.add_argument("--models-dir", metavar="DIR", help="where results go (default: MODELS_DIR of src/config.py)")
     add_output_arguments(parser)
     return parser
@@ -109,6 +110,7 @@ def _tune(arguments: Namespace) -> int:
             "EPOCHS": arguments.epochs,
             "PATIENCE": arguments.patience,
             "SEED": arguments.seed,
+            "NORMALISE": arguments.normalise,
             # A path on the command line is relative to where the command is run.
             "MODELS_DIR": arguments.models_dir and str(Path(arguments.models_dir).resolve()),
         }
@@ -195,6 +197,7 @@ def _search(arguments: Namespace, configuration: Configuration, models: Path, be
             guess + confirming,
             study=tuning.method.trials,
             fits=fits,
+            score_label=prepared.score_label,
             quiet=arguments.quiet,
         )
         interrupted = False
@@ -262,7 +265,8 @@ def _report(
     from emotune.cli.configuration import shown_path
     from emotune.report.tables import print_table
 
-    metric, n_validation = tuning.settings.metric, len(tuning.prepared.split.validation)
+    n_validation = len(tuning.prepared.split.validation)
+    score_name = tuning.prepared.labelled(tuning.settings.metric.name)
     default = next((trial for trial in trials if trial.number == 0), None)
     known = default.hyperparameters if default is not None else {}
     states = [sum(trial.state == state for trial in trials) for state in ("complete", "pruned", "failed")]
@@ -280,7 +284,7 @@ def _report(
         print_table(
             ("configuration", "in the search", f"on {confirmation.folds}", "seconds a fit"),
             rows,
-            title=f"{metric.name}, trained again and scored on {confirmation.held_out} that the search did not choose "
+            title=f"{score_name}, trained again and scored on {confirmation.held_out} that the search did not choose "
             "by:",
         )
         print(confirmation.sentence)
@@ -297,7 +301,7 @@ def _report(
         print("It was confirmed on folds before, and is kept.")
     elif confirmation is None and best.score is not None:
         print(
-            f"{metric.name} {best.score:.3f} on the {n_validation} validation windows that it was chosen by, which "
+            f"{score_name} {best.score:.3f} on the {n_validation} validation windows that it was chosen by, which "
             "flatter it."
         )
     print("The test part has not been opened.")
@@ -311,6 +315,7 @@ def _next_lines(arguments: Namespace) -> list[str]:
     data = "simulated" if arguments.use_dummy_data else arguments.data
     where = [f"--models-dir={arguments.models_dir}"] if arguments.models_dir else []
     said = {"--data": data, "--target": arguments.target, "--threshold": arguments.threshold, "--seed": arguments.seed}
+    said["--normalise"] = arguments.normalise
     which = [f"{name}={value}" for name, value in said.items() if value is not None]
     python = python_command()
     apply = f"{python} run_hyperparameter_tuning.py {shlex.join(['--apply', *where])}"
@@ -331,6 +336,7 @@ def _short(value: object) -> str:
 def _apply(arguments: Namespace, best_path: Path) -> None:
     from emotune.cli.config_edit import apply_to_config
     from emotune.cli.configuration import read_configuration
+    from emotune.data.normalising import Normalisation
     from emotune.search.trials import read_best
 
     path = arguments.root / "src" / "config.py"
@@ -341,6 +347,12 @@ def _apply(arguments: Namespace, best_path: Path) -> None:
     if searched and not _same_spec(searched, configured):
         print(
             f"note: DATA of src/config.py is {configured}. A network chosen on other data may be the wrong one for it."
+        )
+    theirs, ours = best.metadata.get("normalisation"), str(read_configuration(path).values["NORMALISE"])
+    if isinstance(theirs, dict) and theirs != Normalisation.parse(ours).to_dict():
+        print(
+            f"note: NORMALISE of src/config.py is {ours}, and the search had {Normalisation.from_dict(theirs)}. "
+            "A network chosen on other values may be the wrong one for it."
         )
     changes = apply_to_config(path, best.hyperparameters)
     for change in changes:

@@ -110,6 +110,8 @@ def _dataset_of_table(
             "target": target.to_dict(),
             "class_counts": {label: int((targets == i).sum()) for i, label in enumerate(target.class_names)},
         },
+        recording=table.recording[first],
+        starts_s=table.starts_s[first],
     )
 
 

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emotune import __version__
+from emotune.data.normalising import FROM_TRAINING, Normalisation, scaler_of_person
 from emotune.data.scaling import Scaler
 from emotune.errors import EmotuneError, InputError
 from emotune.features.layout import Layout
@@ -35,7 +37,8 @@ _NEXT = "bundle.next.json"
 _HYPERMODEL = "emotune_user_hypermodel"
 
 # Raised when the meaning of a key changes; a reader refuses what is newer than itself.
-SCHEMA = 1
+# 2: vectors may have to be standardised by person before the scaler.
+SCHEMA = 2
 
 _REMEDY = "Train the model again with `python src/train_emotion_model.py`, or name another folder."
 
@@ -59,6 +62,7 @@ class Bundle:
         evaluation: scores on the test part, as JSON values.
         created: time of saving, ISO 8601 in UTC.
         model_sha256: of the network's file.
+        normalisation: by what vectors are standardised before the scaler.
     """
 
     folder: Path
@@ -74,6 +78,7 @@ class Bundle:
     evaluation: Mapping[str, Any]
     created: str
     model_sha256: str
+    normalisation: Normalisation = FROM_TRAINING
     _models: list[Any] = field(default_factory=list, init=False, repr=False)
 
     @property
@@ -98,6 +103,50 @@ class Bundle:
             self._models.append(_load_model(path))
         return self._models[0]
 
+    def scaler_for(self, calibration: NDArray[np.floating[Any]] | None = None, *, whose: str = "the person") -> Scaler:
+        """What brings a person's vectors to what the network takes: in one step, for windows that come one by one.
+
+        Args:
+            calibration: vectors of the person's own windows, `(n, n_features)`, for a model that was trained on people
+                who were each standardised by their own; None for any other.
+            whose: names the person in messages.
+
+        Raises:
+            InputError: if the model needs a calibration and there is none or one too short, or it needs none.
+        """
+        if not self.normalisation.by_subject:
+            if calibration is not None:
+                self.refuse_calibration()
+            return self.scaler
+        if calibration is None:
+            raise InputError(
+                f"Expected windows of {whose} to standardise by, as the model in {self.folder} was trained with "
+                f"--normalise {self.normalisation}. Received: none. Give --calibration FILE, another recording of the "
+                "same person, or --calibration self."
+            )
+        if calibration.ndim < 2 or calibration.shape[-1] != len(self.scaler.mean):
+            raise InputError(
+                f"Expected vectors of {len(self.scaler.mean)} values to standardise {whose} by. Received: shape "
+                f"{calibration.shape}. Make them as the model in {self.folder} takes them."
+            )
+        own = scaler_of_person(calibration, whose)
+        # (x - m) / s and then (x - n) / t in one step.
+        mean = own.mean + own.scale.astype(np.float64) * self.scaler.mean
+        scale = own.scale.astype(np.float64) * self.scaler.scale
+        return Scaler(mean.astype(np.float32), scale.astype(np.float32))
+
+    def refuse_calibration(self) -> None:
+        """Refuse a calibration where the model has no use for one.
+
+        Raises:
+            InputError: if vectors are standardised by the training people alone.
+        """
+        if not self.normalisation.by_subject:
+            raise InputError(
+                f"Expected no calibration for the model in {self.folder}, which takes every person as they are. "
+                "Received: one. Leave it out."
+            )
+
     @classmethod
     def save(
         cls,
@@ -109,6 +158,7 @@ class Bundle:
         scaler: Scaler,
         layout: Layout | None,
         features: FeatureSettings | None,
+        normalisation: Normalisation = FROM_TRAINING,
         temperature: float | None = None,
         hyperparameters: Mapping[str, Any] | None = None,
         provenance: Mapping[str, Any] | None = None,
@@ -130,6 +180,7 @@ class Bundle:
             scaler: already fitted.
             layout: None where the columns are not known.
             features: None for tables.
+            normalisation: of the training data.
             temperature: None for not calibrated.
             hyperparameters: JSON values.
             provenance: JSON values.
@@ -152,6 +203,7 @@ class Bundle:
             "scaler": scaler.to_dict(),
             "layout": None if layout is None else layout.to_dict(),
             "features": None if features is None else features.to_dict(),
+            "normalisation": normalisation.to_dict(),
             "calibration": None if temperature is None else {"temperature": float(temperature)},
             "hyperparameters": dict(hyperparameters or {}),
             "provenance": dict(provenance or {}),
@@ -215,7 +267,7 @@ def _described(folder: Path, content: Any) -> Bundle:
             f"emotune {content.get('emotune')}. Update emotune, or train the model again with this version."
         )
     try:
-        if type(schema) is not int or schema != SCHEMA:
+        if type(schema) is not int or not 1 <= schema <= SCHEMA:
             raise ValueError(f"schema {schema!r}")
         layout, features, calibration = content["layout"], content["features"], content["calibration"]
         bundle = Bundle(
@@ -232,6 +284,7 @@ def _described(folder: Path, content: Any) -> Bundle:
             evaluation=dict(content["evaluation"]),
             created=_text(content["created"]),
             model_sha256=_text(content["model_sha256"]),
+            normalisation=Normalisation.of(content),
         )
         n_features = bundle.input_shape[-1]
         widths = {"input_shape": n_features, "scaler": len(bundle.scaler.mean)}

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from emotune.data.scaling import Scaler
 from emotune.errors import InputError
 from emotune.evaluation.metrics import metric_named
 from emotune.features.findings import findings_of_set
 from emotune.findings import Finding
 from emotune.prediction.bundle import Bundle
-from emotune.prediction.predictor import predict_recording
-from emotune.recordings.recording import Recording, RecordingSet
+from emotune.prediction.predictor import (
+    Prediction,
+    Vectors,
+    predict_recording,
+    predict_vectors,
+    runs_of,
+    split_calibration,
+    vectors_of,
+)
+from emotune.recordings.recording import RecordingSet
 from emotune.recordings.targets import UNKNOWN, Target
 
 __all__ = ["RecordingPrediction", "SetPrediction", "predict_set"]
@@ -58,6 +68,8 @@ class SetPrediction:
         is_training_data: whether these are the recordings that the model was trained on.
         known_people: names that people of the training and validation parts have too.
         findings: what the checks found, the same thing said once.
+        score_label: what is to be said beside the score, and of every answer; may be empty.
+        n_left_out: recordings that people were standardised by, and so have no answer.
     """
 
     class_names: tuple[str, ...]
@@ -69,6 +81,8 @@ class SetPrediction:
     is_training_data: bool
     known_people: tuple[str, ...]
     findings: tuple[Finding, ...]
+    score_label: str = ""
+    n_left_out: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """The prediction as plain JSON values."""
@@ -80,6 +94,8 @@ class SetPrediction:
             "target": self.target,
             "n_known": self.n_known,
             "balanced_accuracy": self.balanced_accuracy,
+            "score_label": self.score_label,
+            "n_left_out": self.n_left_out,
             "is_training_data": self.is_training_data,
             "known_people": list(self.known_people),
             "findings": [finding.to_dict() for finding in self.findings],
@@ -91,6 +107,9 @@ def predict_set(
 ) -> SetPrediction:
     """The emotion of every recording, read one at a time.
 
+    A model of people who were each standardised by their own windows takes those of this set: all of a person's, or
+    their first seconds in the order of the recordings, which are then not answered for.
+
     Where the set has the target that the model was trained for, with the same classes, their agreement is measured.
 
     Raises:
@@ -101,8 +120,11 @@ def predict_set(
     labels: list[int] = []
     interpolated: Counter[str] = Counter()
     findings: list[tuple[Finding, ...]] = []
-    for recording in recordings:
-        prediction = predict_recording(bundle, recording)
+    n_left_out = 0
+    for recording, prediction in _predictions(bundle, recordings, on_recording):
+        if prediction is None:
+            n_left_out += 1
+            continue
         label = UNKNOWN if target is None else _label(target, recording)
         labels.append(label)
         every.append(
@@ -121,10 +143,11 @@ def predict_set(
         )
         interpolated.update(prediction.interpolated)
         findings.append(prediction.findings)
-        if on_recording is not None:
-            on_recording(len(every), len(recordings))
     if not every:
-        raise InputError(f"Expected at least one recording in {recordings.name}. Received: none. Check its source.")
+        raise InputError(
+            f"Expected at least one recording in {recordings.name}"
+            f"{' beyond what its people are standardised by' if n_left_out else ''}. Received: none. Check its source."
+        )
     is_training_data = bundle.provenance.get("features", {}).get("recordings") == recordings.fingerprint()
     seen = _seen_people(bundle)
     subjects = np.array([one.subject for one in every])
@@ -147,7 +170,57 @@ def predict_set(
         is_training_data=is_training_data,
         known_people=tuple(sorted(seen & set(subjects.tolist()))),
         findings=findings_of_set(recordings.findings, findings, ()),
+        score_label=bundle.normalisation.label,
+        n_left_out=n_left_out,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """What is said of a recording beside its samples."""
+
+    subject: str
+    session: str
+    trial: str
+    emotion: str
+    ratings: Mapping[str, float]
+
+
+def _predictions(
+    bundle: Bundle, recordings: RecordingSet, on_recording: Callable[[int, int], None] | None
+) -> Iterator[tuple[_Header, Prediction | None]]:
+    """Each recording's prediction, in order; None where its person is standardised by the whole of it.
+
+    Samples are in memory of one recording at a time. Of people who are standardised by their own windows the vectors
+    of all are kept, a thousandth of the samples, since the last window counts for the first answer.
+    """
+    said = on_recording or (lambda _done, _total: None)
+    buffered: list[tuple[_Header, Vectors]] = []
+    for done, recording in enumerate(recordings, start=1):
+        header = _Header(recording.subject, recording.session, recording.trial, recording.emotion, recording.ratings)
+        if not bundle.normalisation.by_subject:
+            yield header, predict_recording(bundle, recording)
+        elif not recording.subject:
+            raise InputError(
+                f"Expected the person of each recording in {recordings.name}, as the model in {bundle.folder} was "
+                f"trained with --normalise {bundle.normalisation}. Received: {recording.place} without. Name the "
+                "subjects, or predict it alone with --calibration."
+            )
+        else:
+            buffered.append((header, vectors_of(bundle, recording)))
+        said(done, len(recordings))
+    people: dict[str, tuple[Scaler, Iterator[NDArray[np.bool_]]]] = {}
+    for person in dict.fromkeys(header.subject for header, _ in buffered):
+        own = [vectors for header, vectors in buffered if header.subject == person]
+        calibration, others = split_calibration(bundle, own)
+        people[person] = bundle.scaler_for(calibration, whose=f"{person} in {recordings.name}"), iter(others)
+    for header, vectors in buffered:
+        scaler, others_of_person = people[header.subject]
+        allowed = next(others_of_person)
+        rest = vectors.only(allowed)
+        # A recording that was too short from the start is refused as ever.
+        is_used = not allowed.all() and not len(runs_of(bundle, rest))
+        yield header, None if is_used else predict_vectors(bundle, rest, scaler)
 
 
 def _seen_people(bundle: Bundle) -> set[str]:
@@ -169,7 +242,7 @@ def _same_target(bundle: Bundle, recordings: RecordingSet) -> Target | None:
     return target if target is not None and target.class_names == bundle.class_names else None
 
 
-def _label(target: Target, recording: Recording) -> int:
+def _label(target: Target, recording: _Header) -> int:
     ratings = {name: np.array([value]) for name, value in recording.ratings.items()}
     if target.rating is not None and target.name not in ratings:
         return UNKNOWN

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from emotune.data.normalising import labelled
 from emotune.evaluation.metrics import Metric
 from emotune.evaluation.significance import PairedComparison, nadeau_bengio
 from emotune.evaluation.splits import development_folds, development_groups
@@ -77,7 +78,7 @@ class Confirmation:
         n_folds: folds of one drawing.
         n_repeats: drawings.
         maximise: whether a higher score is better.
-        metric: name of the scores.
+        metric: name of the scores, with what is to be said of them.
         held_out: what a fold holds out: `people`, or `trials` where they are all of one person.
     """
 
@@ -243,11 +244,12 @@ def judge(
     n_folds: int,
     repeats: int,
     held_out: str = "people",
+    score_label: str = "",
 ) -> Confirmation:
     """Put the results of `fold_orders` beside their candidates, and choose.
 
     The default is kept unless another candidate's mean is better. Where every candidate failed on a fold, the
-    first one, the search's own best, is kept.
+    first one, the search's own best, is kept. `score_label` is what is to be said beside the scores.
     """
     n = n_folds * repeats
     scored = []
@@ -274,4 +276,5 @@ def judge(
         ]
         # The chosen one is the best of several: the interval is widened for as many comparisons.
         comparison = nadeau_bengio(differences, 1 / n_folds, level=1 - 0.05 / (len(scored) - 1))
-    return Confirmation(chosen, tuple(scored), comparison, n_folds, repeats, metric.maximise, metric.name, held_out)
+    name = labelled(metric.name, score_label)
+    return Confirmation(chosen, tuple(scored), comparison, n_folds, repeats, metric.maximise, name, held_out)

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from emotune.data.normalising import data_identity, labelled
 from emotune.evaluation.ledger import Ledger
 from emotune.evaluation.metrics import Metric, measure
 from emotune.evaluation.significance import interval_over_people, paired_comparison, per_person_scores
@@ -30,6 +31,7 @@ __all__ = [
     "measured_on",
     "names_in_short",
     "same_people",
+    "score_name",
     "seen_by_search",
     "sentence",
     "train_configuration",
@@ -125,8 +127,8 @@ def evaluate(
     openings = ledger.record(
         split,
         data=dataset.name,
-        # The recordings, where there are any: another target or threshold is another look at the same people.
-        data_fingerprint=dataset.provenance.get("recordings", dataset.fingerprint),
+        # Another target, threshold or normalisation is another look at the same people.
+        data_fingerprint=data_identity(dataset),
         why="retrain: default and configured network",
     )
     inputs, targets = prepared.part(split.test)
@@ -153,6 +155,8 @@ def evaluate(
         "maximise": metric.maximise,
         "data": dataset.name,
         "target": dataset.provenance.get("target"),
+        "normalisation": prepared.normalisation.to_dict(),
+        "score_label": prepared.score_label,
         "class_counts": dataset.provenance.get("class_counts"),
         "findings": [finding.to_dict() for finding in prepared.findings],
         "n_people": len(networks["default"]["per_person"]),
@@ -204,6 +208,8 @@ def _chosen_on(names: Mapping[str, Sequence[str]]) -> set[str]:
 def measured_on(evaluation: Mapping[str, Any]) -> str:
     """What the test part was, in words that claim no more than its protocol holds: "3 people never seen"."""
     split, chosen_with = evaluation["split"], evaluation.get("chosen_with", [])
+    # Of who is standardised by their own windows, something was seen.
+    unseen = " never trained on" if evaluation.get("score_label") else " never seen"
     people = split["people"]
     test = people.get("test", [])
     who = _counted(len(test), "person", "people")
@@ -213,18 +219,23 @@ def measured_on(evaluation: Mapping[str, Any]) -> str:
         rest = "of people who were trained on" if test else "of people who are not known"
         if len(test) == 1:
             rest = "of a person who was trained on"
-        said, never = f"{what}{{}}, {rest}", " never seen"
+        said, never = f"{what}{{}}, {rest}", unseen
     elif split["protocol"] == "subject":
-        said, never = f"{who}{{}}", " never seen"
+        said, never = f"{who}{{}}", unseen
     elif not test:
         said, never = "your own test part, of people who are not known", ""
     elif known:
         said, never = f"your own test part, {len(known)} of its {who} trained or validated on", ""
     else:
-        said, never = f"your own test part, {who}{{}}", " never seen"
+        said, never = f"your own test part, {who}{{}}", unseen
     if chosen_with:
         return f"{said.format('')}, {len(chosen_with)} of them seen by the search that chose this configuration"
     return said.format(never)
+
+
+def score_name(evaluation: Mapping[str, Any], name: str) -> str:
+    """A score's name with what is to be said of it: `accuracy (transductive)`; an older evaluation says nothing."""
+    return labelled(name, str(evaluation.get("score_label", "")))
 
 
 def names_in_short(names: Sequence[str]) -> str:
@@ -249,7 +260,7 @@ def sentence(evaluation: Mapping[str, Any]) -> str:
     worse_or_better = "better" if sign * difference > 0 else "worse" if difference else "no better and no worse"
     who = measured_on(evaluation)
     said = f"On {who}{',' if ',' in who else ''} the configured network is {worse_or_better} than the default one"
-    said += f" ({difference:+.3f} {evaluation['metric']} per person"
+    said += f" ({difference:+.3f} {score_name(evaluation, evaluation['metric'])} per person"
     if interval["low"] is None or p_value is None:
         who = _counted(comparison["n"], "person", "people")
         return f"{said}); with {who} no interval can be given, so this may well be chance."

@@ -224,7 +224,15 @@ class Tuning:
                 with deferred_interrupts():
                     refit_all(pool, slots, [orders[index] for index in left], on_ended)
         ordered = [results[index] for index in range(len(orders))]
-        return judge(candidates, ordered, metric=metric, n_folds=n_folds, repeats=repeats, held_out=held_out)
+        return judge(
+            candidates,
+            ordered,
+            metric=metric,
+            n_folds=n_folds,
+            repeats=repeats,
+            held_out=held_out,
+            score_label=self.prepared.score_label,
+        )
 
     def _stored_fits(self, candidate: Candidate, repeats: int, n_folds: int) -> StoredFits:
         """Where a configuration's fits lie: the same for every method that searches this space on these parts."""
@@ -325,6 +333,8 @@ class Tuning:
             "confirmation": None if confirmation is None else confirmation.to_dict(),
             "data": self.prepared.dataset.name,
             "target": self.prepared.dataset.provenance.get("target"),
+            "normalisation": self.prepared.normalisation.to_dict(),
+            "score_label": self.prepared.score_label,
             "findings": [finding.to_dict() for finding in self.prepared.findings],
             "split": self.prepared.split.to_dict(),
             "fingerprints": dict(self.identity),
