@@ -25,6 +25,7 @@ def at_once(monkeypatch):
     """Processes are taken however small the set is."""
     monkeypatch.setattr(parallel, "_WORTH_S", 0.0)
     monkeypatch.setattr(parallel, "_FIRST_S", -1.0)
+    monkeypatch.setattr(parallel, "_any_done", lambda futures: [future.result() for future in futures] != [])
 
 
 def in_memory(n=6, seconds=9.0):
@@ -70,6 +71,17 @@ def test_other_processes_give_the_same_in_the_same_order(made, at_once, monkeypa
 
 def test_a_set_that_is_soon_done_takes_no_process():
     assert {row[0] for row in each_recording(in_memory(), what_came, workers=2)} == {os.getpid()}
+
+
+def test_until_a_process_has_started_this_one_goes_on(monkeypatch):
+    in_small_parts(monkeypatch)
+    monkeypatch.setattr(parallel, "_WORTH_S", 0.0)
+    monkeypatch.setattr(parallel, "_FIRST_S", -1.0)
+    asked = []
+    monkeypatch.setattr(parallel, "_any_done", lambda futures: asked.append(1) or len(asked) > 3)
+    rows = list(each_recording(in_memory(), what_came, workers=2))
+    assert [row[1] for row in rows] == list("012345")
+    assert [row[0] == os.getpid() for row in rows] == [True] * 3 + [False] * 3
 
 
 def test_one_worker_is_this_process(at_once):
@@ -136,6 +148,7 @@ from emotune.features import parallel
 from emotune.recordings.simulator import Simulator
 from slow_work import slowly
 parallel._WORTH_S, parallel._FIRST_S = 0.0, -1.0
+parallel._any_done = lambda futures: bool([future.result() for future in futures])
 if __name__ == "__main__":
     for _ in parallel.each_recording(Simulator(n_people=40, trials_per_emotion=1, seconds=2.0), slowly, workers=2):
         print("one", flush=True)
