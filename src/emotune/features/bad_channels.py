@@ -23,8 +23,8 @@ _COMPARED_HZ = (1.0, 45.0)
 _LEAST_CORRELATION = 0.4
 _WINDOW_S = 4.0
 
-# Local outlier factor over 10 neighbours: 0.94 to 1.9 for 99.5 % of those channels, 2.3 and more for channels with noise
-# of three times the signal or 20 pops. Both together find every spoilt channel of these kinds and 3 others of 1120.
+# Local outlier factor over 10 neighbours: 0.94 to 1.9 for 99.5 % of those channels, 2.3 and more for channels with
+# noise of three times the signal or 20 pops. Both together find every channel spoilt so, and 3 others of 1120.
 _MOST_OUTLYING = 2.0
 _NEIGHBOURS = 10
 

@@ -160,9 +160,7 @@ def _check_edges(
                 f"Expected a band-pass that ends below {nyquist:g} Hz, half the sampling rate. Received: {edge:g} Hz. "
                 "Lower BAND_PASS_HZ, or write None for its upper edge."
             )
-    if notch_hz is not None and (
-        notch_hz <= _NOTCH_HALF_WIDTH_HZ or not len(_harmonics(sampling_rate_hz, notch_hz))
-    ):
+    if notch_hz is not None and (notch_hz <= _NOTCH_HALF_WIDTH_HZ or not len(_harmonics(sampling_rate_hz, notch_hz))):
         raise InputError(
             f"Expected mains between {_NOTCH_HALF_WIDTH_HZ:g} and {nyquist - _NOTCH_HALF_WIDTH_HZ:g} Hz, where a notch "
             f"fits below half the sampling rate. Received: {notch_hz:g} Hz. Set NOTCH_HZ to None: a recording of this "

@@ -53,8 +53,8 @@ class VectorStream:
         delay_s: how much later a signal comes out of the resampling; filters delay each frequency by their own.
 
     Raises:
-        InputError: if a setting looks ahead or cannot be used at this sampling rate, no channel is recognised, a bad one
-            is not among them, or a rest is missing, not wanted or cannot be used.
+        InputError: if a setting looks ahead or cannot be used at this sampling rate, no channel is recognised, a bad
+            one is not among them, or a rest is missing, not wanted or cannot be used.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class VectorStream:
             raise InputError(
                 "Expected `rest_uv`, the rest whose vector is taken away, where the settings subtract a baseline, and "
                 f"none where they do not. Received: baseline={settings.baseline!r} "
-                f"{'without' if rest_uv is None else 'with'} a rest. Record some seconds of rest first, or leave it out."
+                f"{'without' if rest_uv is None else 'with'} a rest. Record some seconds of it first, or leave it out."
             )
         if rest_uv is not None:
             rest = centred_uv(self._checked(rest_uv)[self._rows])
@@ -117,6 +117,9 @@ class VectorStream:
             self._rest, _ = baseline_vector(done, self._matrix, montage, settings, "the stream")
 
         self._n_in = 0  # samples that have passed, lost ones too
+        self._previous: NDArray[np.float64] | None = None  # the last sample that came
+        self._offset: NDArray[np.float64] | None = None  # the first one of the stretch
+        self._kept: list[NDArray[np.float64]] = []  # what came out of the filters and windows may still need
         self.gap()
 
     @property
@@ -139,8 +142,7 @@ class VectorStream:
             raise InputError(f"`n_lost` must be a number of samples from 0 on. Received: {n_lost!r}.")
         self._n_in += n_lost
         self._is_broken = False
-        self._n_still = 0
-        self._previous: NDArray[np.float64] | None = None
+        self._n_still, self._previous = 0, None
         self._begin()
 
     def push(self, samples_uv: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
@@ -178,11 +180,11 @@ class VectorStream:
     def _begin(self) -> None:
         """The next sample is the first of a stretch."""
         self._causal.restart()
-        self._offset: NDArray[np.float64] | None = None
+        self._offset = None
         # Counted in samples that come out of the filters, from the stream's first one.
         self._kept_from = n_resampled(self._n_in, self._causal.ratio)
         self._next = -(-self._kept_from // self._n_step) * self._n_step
-        self._kept: list[NDArray[np.float64]] = []
+        self._kept = []
 
     def _moving(self, samples: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
         """The samples in pieces without those that a recorder held: behind half a second of them it is as a gap."""
@@ -224,7 +226,7 @@ class VectorStream:
             if self._reject_uv is not None:
                 small = np.ptp(mapped, axis=2).max(axis=1) <= self._reject_uv
                 mapped, block = mapped[small], block[small]
-            yield mapped, block / self._rate_hz
+            yield mapped, block // self._n_step * (self._n_step / self._rate_hz)  # as `split_windows` has them
         self._next = int(starts[-1]) + self._n_step
         self._kept = [kept[:, self._next - self._kept_from :].copy()]
         self._kept_from = self._next
