@@ -24,6 +24,7 @@ class CausalSteps:
 
     Attributes:
         ratio: new samples for each old one.
+        sampling_rate_hz: of what comes out; `resample_hz` as near as the ratio of small numbers allows.
         delay_s: how much later a signal comes out of the resampling; the filters' delay differs between frequencies.
 
     Raises:
@@ -37,7 +38,9 @@ class CausalSteps:
         notch_hz: float | None = None,
         resample_hz: float | None = None,
     ) -> None:
-        self.ratio = Fraction(1) if resample_hz is None else resampling_ratio(sampling_rate_hz, resample_hz)
+        self.ratio, self.sampling_rate_hz = Fraction(1), sampling_rate_hz
+        if resample_hz is not None:
+            self.ratio, self.sampling_rate_hz = resampling_ratio(sampling_rate_hz, resample_hz)
         self._filter = CausalFilter(sampling_rate_hz, band_pass_hz, notch_hz)
         self._resampler = None if self.ratio == 1 else CausalResampler(sampling_rate_hz, self.ratio)
         self.delay_s = 0.0 if self._resampler is None else self._resampler.delay_s

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,8 @@ class Preprocessing:
     """The steps before the windows, in the order in which they are done; none of them by default.
 
     Attributes:
-        band_pass_hz: (low, high) edges of a band-pass; None in the place of an edge leaves that side open.
+        band_pass_hz: (low, high) edges of a band-pass; None in the place of an edge leaves that side open. The causal
+            one is 3 dB down at its edges: at an upper edge of 45 Hz 0.1 dB at 31 Hz and 1.2 dB at 40 Hz.
         notch_hz: the mains, whose harmonics below half the sampling rate are taken out too.
         resample_hz: another sampling rate.
         phase: of filters and resampling: `causal` sees no later sample and delays, `zero` does neither.
@@ -171,7 +172,7 @@ def _filtered(recording: Recording, steps: Preprocessing, what: str, findings: l
             _zero_phase(stretch, into, rate_hz, causal.ratio, steps)
         else:
             _forward(stretch, into, causal)
-    new_hz = rate_hz if causal.ratio == 1 else cast(float, steps.resample_hz)
+    new_hz = causal.sampling_rate_hz
     breaks_s = tuple((stop / new_hz, start / new_hz) for stop, start in _between(places, n_times))
     return replace(recording, samples_uv=samples, sampling_rate_hz=new_hz, breaks_s=breaks_s)
 

@@ -18,24 +18,27 @@ __all__ = ["CausalResampler", "n_resampled", "resampling_ratio", "zero_phase_res
 _FLAT = 0.9
 _STOP_DB = 60.0
 
-# Rates are whole or a short fraction; a clock that was measured (499.93 Hz) comes as near as 1 in a million.
+# Rates are whole or a short fraction; a clock that was measured (249.97 Hz) comes as near as this allows.
 _MOST = 1000
-_MOST_DRIFT = 1e-6
+_MOST_DEVIATION = 1e-3
 
 
-def resampling_ratio(from_hz: float, to_hz: float) -> Fraction:
-    """New samples for each old one, such as 64/125 from 250 to 128 Hz.
+def resampling_ratio(from_hz: float, to_hz: float) -> tuple[Fraction, float]:
+    """New samples for each old one, such as 64/125 from 250 to 128 Hz, and the rate that this really gives.
 
     Raises:
-        InputError: if it is no fraction of small numbers, or one rate is many times the other.
+        InputError: if one rate is many times the other.
     """
-    ratio = Fraction(to_hz / from_hz).limit_denominator(_MOST)
-    if not 0 < ratio.numerator <= _MOST or abs(float(ratio) * from_hz / to_hz - 1.0) > _MOST_DRIFT:
+    # Of the larger number, so that neither exceeds what a filter can be made for.
+    down = from_hz >= to_hz
+    ratio = Fraction(to_hz / from_hz if down else from_hz / to_hz).limit_denominator(_MOST)
+    real_hz = from_hz * float(ratio if down or not ratio else 1 / ratio)
+    if not ratio or abs(real_hz / to_hz - 1.0) > _MOST_DEVIATION:
         raise InputError(
-            f"Expected a sampling rate to resample to that is a fraction of whole numbers up to {_MOST} of the "
-            f"recording's {from_hz:g} Hz. Received: {to_hz:g} Hz. Set RESAMPLE_HZ to a rounder rate."
+            f"Expected a sampling rate to resample to that is within {_MOST} times the recording's {from_hz:g} Hz, up "
+            f"or down. Received: {to_hz:g} Hz. Mend RESAMPLE_HZ, or the rate that the recording claims."
         )
-    return ratio
+    return (ratio if down else 1 / ratio), (to_hz if abs(real_hz / to_hz - 1.0) < 1e-9 else real_hz)
 
 
 def n_resampled(n_times: int, ratio: Fraction) -> int:

@@ -97,7 +97,7 @@ class VectorStream:
         steps = settings.preprocessing
         self._causal = CausalSteps(self._in_hz, steps.band_pass_hz, steps.notch_hz, steps.resample_hz)
         self.delay_s = self._causal.delay_s
-        self._rate_hz = self._in_hz if self._causal.ratio == 1 else float(steps.resample_hz or self._in_hz)
+        self._rate_hz = self._causal.sampling_rate_hz
         self._n_window, self._n_step = window_in_samples(self._rate_hz, settings.window_s, settings.overlap)
         self._reject_uv = steps.reject_uv
         # Refuses a rate or a window that the bands do not fit, before a sample has come.
@@ -226,7 +226,8 @@ class VectorStream:
             if self._reject_uv is not None:
                 small = np.ptp(mapped, axis=2).max(axis=1) <= self._reject_uv
                 mapped, block = mapped[small], block[small]
-            yield mapped, block // self._n_step * (self._n_step / self._rate_hz)  # as `split_windows` has them
+            # Hop by hop, as `split_windows` has them.
+            yield mapped, np.asarray(block // self._n_step * (self._n_step / self._rate_hz), dtype=np.float64)
         self._next = int(starts[-1]) + self._n_step
         self._kept = [kept[:, self._next - self._kept_from :].copy()]
         self._kept_from = self._next

@@ -16,7 +16,7 @@ from emotune.findings import Finding
 from emotune.prediction.bundle import Bundle
 from emotune.recordings.recording import Recording
 
-__all__ = ["Prediction", "predict_recording"]
+__all__ = ["Prediction", "calibrated_answers", "predict_recording", "runs_of_windows"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,7 +126,7 @@ def predict_recording(bundle: Bundle, recording: Recording, *, offset_s: float =
             f"Received: {n_windows} in {recording.duration_s:g} s of {recording.source or 'the recording'}. "
             "Give a longer recording."
         )
-    runs = _runs(features.starts_s, n_steps, bundle.features.window_s * (1.0 - bundle.features.overlap))
+    runs = runs_of_windows(features.starts_s, n_steps, bundle.features.window_s * (1.0 - bundle.features.overlap))
     if len(runs) == 0:
         raise InputError(
             f"Expected {n_steps} windows of {bundle.features.window_s:g} s in a row, as the model sees them. Received: "
@@ -135,6 +135,27 @@ def predict_recording(bundle: Bundle, recording: Recording, *, offset_s: float =
     inputs = bundle.scaler.transform(features.values)
     far = _far_findings(inputs, recording.place)
     inputs = inputs[runs] if len(bundle.input_shape) == 2 else inputs[runs[:, 0]]
+    settings = bundle.features
+    montage = fit_montage(
+        recording.channel_names, settings.bands_hz, channels=settings.channels, reference=settings.reference
+    )
+    return Prediction(
+        class_names=bundle.class_names,
+        starts_s=offset_s + features.starts_s[runs[:, 0]],
+        stops_s=offset_s + features.starts_s[runs[:, -1]] + bundle.features.window_s,
+        probabilities=calibrated_answers(bundle, inputs),
+        interpolated=features.interpolated,
+        dropped=montage.dropped,
+        findings=(*features.findings, *far),
+    )
+
+
+def calibrated_answers(bundle: Bundle, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    """What the network says of scaled inputs `(n, *input_shape)`, calibrated: `(n, n_classes)`.
+
+    Raises:
+        EmotuneError: if that is something else than probabilities.
+    """
     from emotune.models.answering import answers  # Keras takes seconds to load, and some only read a Bundle
 
     probabilities = answers(bundle.model, inputs)
@@ -144,19 +165,7 @@ def predict_recording(bundle: Bundle, recording: Recording, *, offset_s: float =
             f"{bundle.folder}. Received: shape {probabilities.shape}, or values that are no numbers. "
             "Train the model again."
         )
-    settings = bundle.features
-    montage = fit_montage(
-        recording.channel_names, settings.bands_hz, channels=settings.channels, reference=settings.reference
-    )
-    return Prediction(
-        class_names=bundle.class_names,
-        starts_s=offset_s + features.starts_s[runs[:, 0]],
-        stops_s=offset_s + features.starts_s[runs[:, -1]] + bundle.features.window_s,
-        probabilities=_calibrated(probabilities, bundle.temperature),
-        interpolated=features.interpolated,
-        dropped=montage.dropped,
-        findings=(*features.findings, *far),
-    )
+    return _calibrated(probabilities, bundle.temperature)
 
 
 # The training people's own windows have a root mean square of 1. Over ten splits, recordings of people held out had 0.7
@@ -180,7 +189,7 @@ def _far_findings(scaled: NDArray[np.float32], place: str) -> list[Finding]:
     ]
 
 
-def _runs(starts_s: NDArray[np.float64], n_steps: int, hop_s: float) -> NDArray[np.int64]:
+def runs_of_windows(starts_s: NDArray[np.float64], n_steps: int, hop_s: float) -> NDArray[np.int64]:
     """Rows of every `n_steps` windows in a row, `(n_runs, n_steps)`, sliding by one; none across an interruption."""
     runs = np.arange(max(0, len(starts_s) - n_steps + 1))[:, None] + np.arange(n_steps)
     # Windows start on whole samples, so a hop may differ from the nominal one by a little.
