@@ -291,10 +291,10 @@ def test_too_few_channels_or_too_short_for_bad_channels_is_said(n_channels, seco
 
 @pytest.fixture(scope="module")
 def with_and_without_blinks():
-    """One simulated minute twice, all else alike."""
+    """One simulated recording twice, all else alike."""
 
     def make():
-        return next(iter(Simulator(n_people=1, n_emotions=2, trials_per_emotion=1, seconds=60.0, seed=5)))
+        return next(iter(Simulator(n_people=1, n_emotions=2, trials_per_emotion=1, seconds=40.0, seed=5)))
 
     made, blinks = make(), simulated_trial.blinks
     with pytest.MonkeyPatch.context() as patch:

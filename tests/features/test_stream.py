@@ -78,8 +78,8 @@ def test_a_stream_gives_the_vectors_of_the_finished_recording(steps, rate_hz, si
 
 @pytest.mark.parametrize("size", [1, 4096])
 def test_single_samples_and_one_large_chunk_at_1000_hz(size):
-    chosen = FeatureSettings(window_s=2.0, preprocessing=replace(STEPS["all"], resample_hz=128.0))
-    raw = raw_uv(1000.0, 2.5, 1e4)
+    chosen = FeatureSettings(window_s=1.0, preprocessing=replace(STEPS["all"], resample_hz=128.0))
+    raw = raw_uv(1000.0, 2.2, 1e4)
     values, _ = streamed(VectorStream(EIGHT, 1000.0, chosen), raw, [size])
     np.testing.assert_allclose(values, extract(finished(raw, 1000.0), chosen).values, **CLOSE)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from emotune.errors import InputError
 from emotune.features.bad_channels import find_bad_channels
@@ -27,7 +28,7 @@ BAD_CHANNELS = ("keep", "interpolate")
 BLINKS = ("keep", "ica")
 
 # Samples that go through the causal filters at once, and channels through those of zero phase.
-_PIECE = 1 << 14
+_PIECE = 1 << 12
 _CHANNELS_AT_ONCE = 8
 
 
@@ -145,13 +146,18 @@ def preprocess(recording: Recording, steps: Preprocessing) -> Preprocessed:
             of_rest = replace(recording, samples_uv=rest_uv, baseline_uv=None, breaks_s=())
             rest_uv = _filtered(of_rest, steps, "the rest before the recording", []).samples_uv
         recording = replace(_filtered(recording, steps, "the recording", findings), baseline_uv=rest_uv)
-    if steps.blinks == "ica":
-        recording, found = without_blinks(recording)
-        findings += found
     bad: tuple[str, ...] = ()
-    if steps.bad_channels == "interpolate":
-        bad, found = find_bad_channels(recording)
-        findings += found
+    if steps.blinks == "ica" or steps.bad_channels == "interpolate":
+        import sklearn.neighbors  # noqa: F401  (what brings its own threads has to be there to be limited)
+
+        # The products are too small to share: more threads only spin, and wait for each other where cores are busy.
+        with threadpool_limits(limits=1):
+            if steps.blinks == "ica":
+                recording, found = without_blinks(recording)
+                findings += found
+            if steps.bad_channels == "interpolate":
+                bad, found = find_bad_channels(recording)
+                findings += found
     return Preprocessed(recording, bad, tuple(findings))
 
 
