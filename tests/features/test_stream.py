@@ -145,13 +145,15 @@ def test_the_vector_of_a_rest_is_taken_away():
             VectorStream(EIGHT, 250.0, **wrong)
 
 
-def test_memory_stays_within_a_window_and_the_filters_past():
-    stream = VectorStream(EIGHT, 250.0, FeatureSettings(window_s=1.0, overlap=0.5, preprocessing=STEPS["all"]))
+@pytest.mark.parametrize(("window_s", "most"), [(1.0, 250), (40.0, 4096 + 10_000)])
+def test_memory_stays_within_a_window_and_what_waits(window_s, most):
+    stream = VectorStream(EIGHT, 250.0, FeatureSettings(window_s=window_s, overlap=0.5, preprocessing=STEPS["all"]))
     raw = raw_uv(250.0, 1.0)
-    for turn in range(60):
-        stream.push(raw + turn)
-        kept = sum(piece.shape[1] for piece in stream._kept)
-        assert kept <= 100 + 1
+    n_windows = 0
+    for turn in range(130):
+        n_windows += len(stream.push(raw + turn)[0])
+        assert sum(piece.shape[1] for piece in (*stream._kept, *stream._pending)) <= most
+    assert n_windows == (130 - window_s) / (0.5 * window_s) // 1 + 1
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])

@@ -25,7 +25,9 @@ from emotune.recordings.recording import Recording, centred_uv
 
 __all__ = ["VectorStream"]
 
-# So many windows are copied and mapped at once, and so many names are shown in a message.
+# So many samples wait for the filters at most, so many windows are copied and mapped at once, and so many names are
+# shown in a message.
+_PIECE = 1 << 12
 _BLOCK = 32
 _LISTED = 8
 
@@ -38,7 +40,7 @@ class VectorStream:
     things only the finished recording can tell: a channel that is constant throughout has to be named as a bad one,
     and a window that ends within the first half second of a stand-still of the recorder comes out.
 
-    At most a window and the filters' past are kept.
+    At most a window, the filters' past and 4096 samples that wait for them are kept.
 
     Args:
         channel_names: one a row of the samples, as the recorder has them.
@@ -119,6 +121,7 @@ class VectorStream:
         self._n_in = 0  # samples that have passed, lost ones too
         self._previous: NDArray[np.float64] | None = None  # the last sample that came
         self._offset: NDArray[np.float64] | None = None  # the first one of the stretch
+        self._pending: list[NDArray[np.float64]] = []  # not yet filtered
         self._kept: list[NDArray[np.float64]] = []  # what came out of the filters and windows may still need
         self.gap()
 
@@ -167,9 +170,8 @@ class VectorStream:
         samples = self._checked(samples_uv)[self._rows].astype(np.float64)
         values, starts = [np.empty((0, self.layout.n_features), np.float32)], [np.empty(0)]
         for piece in self._moving(samples):
-            if self._offset is None:
-                self._offset = piece[:, :1]
-            self._kept.append(self._causal.push(piece - self._offset))
+            self._pending.append(piece)
+            self._n_pending += piece.shape[1]
             self._n_in += piece.shape[1]
             for windows, starts_s in self._complete():
                 values.append(compute_vectors(windows, self._rate_hz, self.layout) - self._rest)
@@ -184,7 +186,7 @@ class VectorStream:
         # Counted in samples that come out of the filters, from the stream's first one.
         self._kept_from = n_resampled(self._n_in, self._causal.ratio)
         self._next = -(-self._kept_from // self._n_step) * self._n_step
-        self._kept = []
+        self._pending, self._n_pending, self._kept = [], 0, []
 
     def _moving(self, samples: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
         """The samples in pieces without those that a recorder held: behind half a second of them it is as a gap."""
@@ -207,11 +209,23 @@ class VectorStream:
                 yield samples[:, part]
             is_held = bool(held[part[0]])
 
+    def _filter(self) -> None:
+        """Take the samples that wait through the filters."""
+        samples = np.concatenate(self._pending, axis=1)
+        self._pending, self._n_pending = [], 0
+        if self._offset is None:
+            self._offset = samples[:, :1]
+        self._kept.append(self._causal.push(samples - self._offset))
+
     def _complete(self) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float64]]]:
         """Windows of the layout's channels, `(n, n_channels, n_times)`, and their starts in seconds, `(n,)`."""
         # No further than the finished recording would reach: a stretch may begin between two new samples.
         n_out = n_resampled(self._n_in, self._causal.ratio)
         starts = np.arange(self._next, n_out - self._n_window + 1, self._n_step)
+        # Samples one by one would cost a call of the filters each: they wait until a window or a piece is full.
+        if not len(starts) and self._n_pending < _PIECE:
+            return
+        self._filter()
         if not len(starts):
             return
         kept = np.concatenate(self._kept, axis=1)
