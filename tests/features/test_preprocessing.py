@@ -247,11 +247,12 @@ def spoilt(recording, row, kind):
         "loud": samples[row] + 60 * strange,
         "disconnected": 0.3 * strange,
         "wandering": np.cumsum(strange),
+        "of another gain": 8 * samples[row],
     }[kind]
     return replace(recording, samples_uv=samples)
 
 
-@pytest.mark.parametrize("kind", ["loud", "disconnected", "wandering"])
+@pytest.mark.parametrize("kind", ["loud", "disconnected", "wandering", "of another gain"])
 def test_a_spoilt_channel_is_found_named_and_interpolated(simulated, kind):
     steps = Preprocessing(bad_channels="interpolate")
     done = preprocess(spoilt(simulated, 9, kind), steps)
@@ -326,6 +327,20 @@ def test_without_blinks_the_recording_stays(with_and_without_blinks):
     done = preprocess(clean, Preprocessing(blinks="ica"))
     assert done.recording is clean
     assert "No component" in done.findings[0].message
+
+
+def pulses_uv(seconds, where):
+    """Noise with a pulse of 100 µV every 3 s, as large in a channel as `where` says."""
+    samples = 6 * np.random.default_rng(0).standard_normal((8, round(seconds * 128)))
+    times_s = np.arange(samples.shape[1]) / 128 % 3.0
+    return samples + np.outer(where, 100 * np.exp(-(((times_s - 1.5) / 0.1) ** 2)))
+
+
+def test_what_is_as_large_at_the_back_is_no_blink():
+    everywhere = preprocess(recording_of(pulses_uv(20.0, np.ones(8))), Preprocessing(blinks="ica"))
+    assert "No component" in everywhere.findings[0].message
+    in_front = preprocess(recording_of(pulses_uv(20.0, [1, 1, 0, 0, 0, 0, 0, 0])), Preprocessing(blinks="ica"))
+    assert "1 component of blinks of 8" in in_front.findings[0].message
 
 
 def test_blinks_in_samples_of_lower_rank_give_finite_samples(with_and_without_blinks):

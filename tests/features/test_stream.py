@@ -120,6 +120,14 @@ def test_windows_that_span_too_much_are_left_out_as_offline():
     np.testing.assert_allclose(values, whole.values, **CLOSE)
 
 
+def test_an_offset_that_moves_between_windows_changes_nothing():
+    """In float32 it would: an electrode that settles moves by millivolts while a stream goes on."""
+    stream, moved = (VectorStream(EIGHT, 128.0, FeatureSettings(window_s=1.0)) for _ in range(2))
+    raw = raw_uv(128.0, 6.0)
+    settled = raw + 1e5 * (np.arange(raw.shape[1]) >= 256)
+    np.testing.assert_allclose(moved.push(settled)[0], stream.push(raw)[0], **CLOSE)
+
+
 def test_a_bad_channel_is_interpolated_as_a_constant_one_is_offline():
     chosen = FeatureSettings(window_s=1.0)
     names, raw = (*EIGHT, "Cz"), raw_uv(128.0, 4.0, channel_names=(*EIGHT, "Cz"))
