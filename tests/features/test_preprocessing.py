@@ -182,8 +182,8 @@ def test_settings_from_a_file_give_the_same_vectors(phase):
         ({"notch_hz": 64.0}, "mains between 1 and 63 Hz.*Received: 64 Hz. Set NOTCH_HZ to None"),
         ({"notch_hz": 0.5}, "mains between 1 and 63 Hz.*Received: 0.5 Hz"),
         ({"band_pass_hz": (0.1, None)}, "at least 10 s of the recording, one cycle.*Received: 5 s. Raise the lower"),
-        ({"resample_hz": 1e-3}, "within 1000 times the recording's 128 Hz.*Received: 0.001 Hz"),
-        ({"resample_hz": 1e9}, "within 1000 times the recording's 128 Hz.*Received: 1e"),
+        ({"resample_hz": 1e-3}, "within 5000 times the recording's 128 Hz.*Received: 0.001 Hz"),
+        ({"resample_hz": 1e9}, "within 5000 times the recording's 128 Hz.*Received: 1e"),
     ],
 )
 @pytest.mark.parametrize("phase", ["causal", "zero"])
@@ -218,20 +218,20 @@ def test_a_rest_that_nobody_needs_refuses_nothing():
         extract(recording, replace(settings, baseline="subtract"))
 
 
-@pytest.mark.parametrize("rates", [(250.0, 128.0), (999.93, 128.0), (128.0, 512.0)])
+@pytest.mark.parametrize("rates", [(250.0, 128.0), (999.93, 128.0), (128.0, 512.0), (256.1, 128.0), (128.01, 128.0)])
 def test_new_samples_cover_the_time_of_the_old_ones(rates):
-    ratio, real_hz = resampling_ratio(*rates)
-    assert real_hz == pytest.approx(rates[1], rel=1e-3)
-    assert max(ratio.numerator, ratio.denominator) <= 1000
-    for n_times in (0, 1, 7, 1000, 3_600_000):
-        assert 0 <= n_resampled(n_times, ratio) - n_times * real_hz / rates[0] < 1
+    ratio = resampling_ratio(*rates)
+    assert float(ratio) == pytest.approx(rates[1] / rates[0], rel=1e-4)
+    assert max(ratio.numerator, ratio.denominator) <= 5000
+    for n_times in (0, 1, 7, 1000):
+        assert -0.5 < n_resampled(n_times, ratio) - n_times * rates[1] / rates[0] < 1.5
 
 
-def test_a_measured_rate_gives_the_rate_that_it_can_and_says_it():
-    result = changed(recording_of(sinusoids(499.93, 20.0, 10.0), 499.93), resample_hz=128.0)
-    assert result.sampling_rate_hz == pytest.approx(128.0, rel=1e-4)
-    assert result.sampling_rate_hz != 128.0
-    assert result.duration_s == pytest.approx(20.0, abs=0.01)
+def test_a_measured_rate_can_be_resampled():
+    result = changed(recording_of(sinusoids(499.93, 20.0, 10.0), 499.93), resample_hz=128.0, phase="zero")
+    assert result.sampling_rate_hz == 128.0
+    wanted = sinusoids(128.0, 20.0, 10.0)[0]
+    np.testing.assert_allclose(result.samples_uv[0, 128:2432], wanted[128:2432], atol=0.01)
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ class CausalSteps:
 
     Attributes:
         ratio: new samples for each old one.
-        sampling_rate_hz: of what comes out; `resample_hz` as near as the ratio of small numbers allows.
+        sampling_rate_hz: of what comes out.
         delay_s: how much later a signal comes out of the resampling; the filters' delay differs between frequencies.
 
     Raises:
@@ -38,9 +38,8 @@ class CausalSteps:
         notch_hz: float | None = None,
         resample_hz: float | None = None,
     ) -> None:
-        self.ratio, self.sampling_rate_hz = Fraction(1), sampling_rate_hz
-        if resample_hz is not None:
-            self.ratio, self.sampling_rate_hz = resampling_ratio(sampling_rate_hz, resample_hz)
+        self.sampling_rate_hz = resample_hz or sampling_rate_hz
+        self.ratio = resampling_ratio(sampling_rate_hz, self.sampling_rate_hz) if resample_hz else Fraction(1)
         self._filter = CausalFilter(sampling_rate_hz, band_pass_hz, notch_hz)
         self._resampler = None if self.ratio == 1 else CausalResampler(sampling_rate_hz, self.ratio)
         self.delay_s = 0.0 if self._resampler is None else self._resampler.delay_s
