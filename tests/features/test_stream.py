@@ -90,7 +90,7 @@ def test_lost_samples_are_a_break_of_the_finished_recording():
     whole = extract(finished(raw, 250.0, breaks_s=((3.3, 4.1),)), chosen)
     stream = VectorStream(EIGHT, 250.0, chosen)
     first = stream.push(raw[:, :825])
-    stream.gap(200)
+    stream.gap(np.int64(200))
     second = stream.push(raw[:, 1025:])
     np.testing.assert_array_equal(np.concatenate([first[1], second[1]]), whole.starts_s)
     np.testing.assert_allclose(np.concatenate([first[0], second[0]]), whole.values, **CLOSE)
@@ -211,6 +211,7 @@ def test_settings_that_look_ahead_are_refused(change, words):
     [
         ({"sampling_rate_hz": 0.0}, "`sampling_rate_hz` must be a rate above 0"),
         ({"sampling_rate_hz": float("nan")}, "`sampling_rate_hz` must be a rate above 0"),
+        ({"sampling_rate_hz": "128"}, "`sampling_rate_hz` must be a rate above 0"),
         ({"sampling_rate_hz": 80.0}, "sampling rate of at least 90 Hz"),
         ({"settings": FeatureSettings(window_s=0.001)}, "A window must hold at least one sample"),
         ({"settings": FeatureSettings(window_s=0.5)}, "windows with a whole cycle"),

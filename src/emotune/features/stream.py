@@ -74,7 +74,7 @@ class VectorStream:
                 f"{', '.join(settings.looks_ahead)}. Use recordings that are finished, or train with FILTER_PHASE "
                 "'causal', ESTIMATOR 'fft', and without BAD_CHANNELS, BLINKS and SMOOTHING."
             )
-        if not (type(sampling_rate_hz) in (int, float) and 0 < sampling_rate_hz < math.inf):
+        if not (isinstance(sampling_rate_hz, int | float) and 0 < sampling_rate_hz < math.inf):
             raise InputError(f"`sampling_rate_hz` must be a rate above 0 Hz. Received: {sampling_rate_hz!r}.")
         self._names, self._in_hz = tuple(channel_names), float(sampling_rate_hz)
         bad = tuple(bad_channels)
@@ -141,9 +141,9 @@ class VectorStream:
         Raises:
             InputError: if it is no count.
         """
-        if type(n_lost) is not int or n_lost < 0:
+        if not isinstance(n_lost, int | np.integer) or isinstance(n_lost, bool) or n_lost < 0:
             raise InputError(f"`n_lost` must be a number of samples from 0 on. Received: {n_lost!r}.")
-        self._n_in += n_lost
+        self._n_in += int(n_lost)
         self._is_broken = False
         self._n_still, self._previous = 0, None
         self._begin()
