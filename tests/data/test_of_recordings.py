@@ -9,6 +9,7 @@ import pytest
 from emotune.data.of_recordings import dataset_of_recordings
 from emotune.data.sources import load_dataset
 from emotune.errors import InputError
+from emotune.features.preprocessing import Preprocessing
 from emotune.features.settings import FeatureSettings
 from emotune.recordings.targets import Rating, parse_targets
 from recordings_in_memory import RecordingsInMemory, noise
@@ -132,3 +133,14 @@ def test_another_reading_of_the_same_files_is_another_dataset():
     learned_better.recordings = [replace(r, subject="q") for r in learned_better.recordings]
     learned_better.version = "1 "  # another entry of the store, as other code would ask for
     assert dataset_of(learned_better, "valence").fingerprint != first.fingerprint
+
+
+def test_vectors_that_look_ahead_are_said_to_be_for_finished_recordings():
+    choice = parse_targets("valence")[0]
+    ahead = FeatureSettings(preprocessing=Preprocessing(band_pass_hz=(2.0, 45.0), phase="zero"))
+    found = {f.name: f for f in dataset_of_recordings(rated(2.0, 8.0), ahead, choice=choice).findings}
+    assert found["offline-only"].severity == "note"
+    assert "(filters of zero phase): a model of them is for finished recordings" in found["offline-only"].message
+    causal = FeatureSettings(preprocessing=Preprocessing(band_pass_hz=(2.0, 45.0)))
+    findings = dataset_of_recordings(rated(2.0, 8.0), causal, choice=choice).findings
+    assert "offline-only" not in [finding.name for finding in findings]

@@ -97,7 +97,7 @@ def _dataset_of_table(
             [table.fingerprint, n_steps, target.to_dict(), fingerprint_of_rows({"targets": targets, **groups})]
         ),
         layout=table.layout,
-        findings=(*findings, *target_findings(target, targets)),
+        findings=(*findings, *_offline_findings(settings), *target_findings(target, targets)),
         provenance={
             "source": "recordings",
             **settings.to_dict(),
@@ -128,6 +128,19 @@ def target_findings(target: Target, targets: NDArray[np.int64]) -> list[Finding]
             f"{target.class_names[1]} is {target}, {target.class_names[0]} the rest: the larger class, "
             f"{target.class_names[larger]}, has {counts[larger] / counts.sum():.1%} of the rows. Another threshold "
             "gives other shares and other scores: say it with the score.",
+        )
+    ]
+
+
+def _offline_findings(settings: FeatureSettings) -> list[Finding]:
+    if not settings.looks_ahead:
+        return []
+    return [
+        Finding(
+            "offline-only",
+            "note",
+            f"The vectors see later samples ({', '.join(settings.looks_ahead)}): a model of them is for finished "
+            "recordings, and no stream can be given to it.",
         )
     ]
 

@@ -43,6 +43,7 @@ __all__ = [
     "FeatureSettings",
     "FeatureTable",
     "RecordingFeatures",
+    "baseline_vector",
     "examine",
     "extract",
     "extract_all",
@@ -91,6 +92,8 @@ def extract(recording: Recording, settings: FeatureSettings) -> RecordingFeature
     part, montage, matrix = examined.recording, examined.montage, examined.matrix
     # Found in the samples as they came: a filter would make held values move.
     part = replace(part, breaks_s=(*part.breaks_s, *silent_stretches(part)))
+    if settings.baseline == "cut":
+        part = replace(part, baseline_uv=None)  # so that no filter is refused for a rest that nobody needs
     with _naming(place):
         done = preprocess(part, settings.preprocessing)
         part = done.recording
@@ -114,7 +117,7 @@ def extract(recording: Recording, settings: FeatureSettings) -> RecordingFeature
         silent = power_findings(values, entropy_floor(windows.shape[-1], rate_hz, montage.layout), montage, place)
         of_rest: list[Finding] = []
         if settings.baseline == "subtract":
-            rest, of_rest = _baseline_vector(part, matrix, montage, settings, place)
+            rest, of_rest = baseline_vector(part, matrix, montage, settings, place)
             values = values - rest
         values = smoothed(values, starts_s, settings.hop_s, settings.smoothing)
     findings = (*examined.findings, *done.findings, *broken, *rejected, *silent, *of_rest)
@@ -157,7 +160,7 @@ def examine(recording: Recording, settings: FeatureSettings) -> Examined:
     return Examined(part, montage, montage.matrix[:, used], findings)
 
 
-def _baseline_vector(
+def baseline_vector(
     recording: Recording, matrix: NDArray[np.float32], montage: ChannelMap, settings: FeatureSettings, place: str
 ) -> tuple[NDArray[np.float32], list[Finding]]:
     """The mean vector of the rest before a trial, `(n_features,)`, and what the checks found in the rest.

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
 from emotune.errors import InputError
+from emotune.features.bad_channels import find_bad_channels
+from emotune.features.blinks import without_blinks
+from emotune.features.causal import CausalSteps
+from emotune.features.filters import zero_phase_filtered, zero_phase_length_s
+from emotune.features.resampling import n_resampled, zero_phase_resampled
 from emotune.findings import Finding
 from emotune.recordings.recording import Recording
 
@@ -17,13 +27,18 @@ PHASES = ("causal", "zero")
 BAD_CHANNELS = ("keep", "interpolate")
 BLINKS = ("keep", "ica")
 
+# Samples that go through the causal filters at once, and channels through those of zero phase.
+_PIECE = 1 << 12
+_CHANNELS_AT_ONCE = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
     """The steps before the windows, in the order in which they are done; none of them by default.
 
     Attributes:
-        band_pass_hz: (low, high) edges of a band-pass; None in the place of an edge leaves that side open.
+        band_pass_hz: (low, high) edges of a band-pass; None in the place of an edge leaves that side open. The causal
+            one is 3 dB down at its edges: at an upper edge of 45 Hz 0.1 dB at 31 Hz and 1.2 dB at 40 Hz.
         notch_hz: the mains, whose harmonics below half the sampling rate are taken out too.
         resample_hz: another sampling rate.
         phase: of filters and resampling: `causal` sees no later sample and delays, `zero` does neither.
@@ -63,11 +78,15 @@ class Preprocessing:
             object.__setattr__(self, "band_pass_hz", (low, high))
 
     @property
+    def filters(self) -> bool:
+        """Whether the samples are filtered or resampled."""
+        return self.band_pass_hz is not None or self.notch_hz is not None or self.resample_hz is not None
+
+    @property
     def looks_ahead(self) -> tuple[str, ...]:
         """Which steps see later samples, in words; none where a stream can be treated alike."""
-        filters = self.band_pass_hz is not None or self.notch_hz is not None or self.resample_hz is not None
         return (
-            *(["filters of zero phase"] if filters and self.phase == "zero" else []),
+            *(["filters of zero phase"] if self.filters and self.phase == "zero" else []),
             *(["bad channels found over the whole recording"] if self.bad_channels == "interpolate" else []),
             *(["ICA over the whole recording"] if self.blinks == "ica" else []),
         )
@@ -112,10 +131,121 @@ class Preprocessed:
 def preprocess(recording: Recording, steps: Preprocessing) -> Preprocessed:
     """Do the steps to a recording of EEG channels alone, each whole stretch between its breaks on its own.
 
+    The order is notch, band-pass, resampling, blinks, bad channels; the rest before the recording gets the same, as a
+    stretch of its own. Samples inside breaks become 0. Filters in their causal form delay: what a window then holds
+    lies up to half a second earlier in the recording (see `CausalFilter` and `CausalResampler`).
+
     Raises:
-        InputError: if a step cannot be done to it.
+        InputError: if a step cannot be done to it: an edge or the mains at or above half the sampling rate, a recording
+            or rest that is shorter than its lowest edge needs, or no stretch as long as filters of zero phase are.
     """
-    return Preprocessed(recording)
+    findings: list[Finding] = []
+    if steps.filters:
+        rest_uv = recording.baseline_uv
+        if rest_uv is not None and rest_uv.shape[1]:
+            of_rest = replace(recording, samples_uv=rest_uv, baseline_uv=None, breaks_s=())
+            rest_uv = _filtered(of_rest, steps, "the rest before the recording", []).samples_uv
+        recording = replace(_filtered(recording, steps, "the recording", findings), baseline_uv=rest_uv)
+    bad: tuple[str, ...] = ()
+    if steps.blinks == "ica" or steps.bad_channels == "interpolate":
+        import sklearn.neighbors  # noqa: F401  (what brings its own threads has to be there to be limited)
+
+        # The products are too small to share: more threads only spin, and wait for each other where cores are busy.
+        with threadpool_limits(limits=1):
+            if steps.blinks == "ica":
+                recording, found = without_blinks(recording)
+                findings += found
+            if steps.bad_channels == "interpolate":
+                bad, found = find_bad_channels(recording)
+                findings += found
+    return Preprocessed(recording, bad, tuple(findings))
+
+
+def _filtered(recording: Recording, steps: Preprocessing, what: str, findings: list[Finding]) -> Recording:
+    """Samples and breaks after notch, band-pass and resampling."""
+    rate_hz = recording.sampling_rate_hz
+    causal = CausalSteps(rate_hz, steps.band_pass_hz, steps.notch_hz, steps.resample_hz)
+    _check_low_edge(recording, steps, what)
+    stretches = recording.stretches
+    if steps.phase == "zero":
+        stretches = _long_enough(recording, steps, what, findings)
+    n_times = n_resampled(recording.samples_uv.shape[1], causal.ratio)
+    samples = np.zeros((len(recording.channel_names), n_times), dtype=np.float32)
+    places = [(n_resampled(first, causal.ratio), n_resampled(last, causal.ratio)) for first, last in stretches]
+    for (first, last), (start, stop) in zip(stretches, places, strict=True):
+        stretch, into = recording.samples_uv[:, first:last], samples[:, start:stop]
+        if steps.phase == "zero":
+            _zero_phase(stretch, into, rate_hz, causal.ratio, steps)
+        else:
+            _forward(stretch, into, causal)
+    new_hz = causal.sampling_rate_hz
+    breaks_s = tuple((stop / new_hz, start / new_hz) for stop, start in _between(places, n_times))
+    return replace(recording, samples_uv=samples, sampling_rate_hz=new_hz, breaks_s=breaks_s)
+
+
+def _forward(stretch: NDArray[np.float32], into: NDArray[np.float32], causal: CausalSteps) -> None:
+    causal.restart()
+    done = 0
+    for first in range(0, stretch.shape[1], _PIECE):
+        piece = causal.push(stretch[:, first : first + _PIECE].astype(np.float64))
+        # A stretch that begins between two new samples has one more at its end than there is room for.
+        piece = piece[:, : into.shape[1] - done]
+        into[:, done : done + piece.shape[1]] = piece
+        done += piece.shape[1]
+
+
+def _zero_phase(
+    stretch: NDArray[np.float32], into: NDArray[np.float32], rate_hz: float, ratio: Fraction, steps: Preprocessing
+) -> None:
+    # A few channels at once: in float64, with room for the filter's ends, all would take many times their memory.
+    for row in range(0, len(stretch), _CHANNELS_AT_ONCE):
+        rows = slice(row, row + _CHANNELS_AT_ONCE)
+        samples = zero_phase_filtered(stretch[rows].astype(np.float64), rate_hz, steps.band_pass_hz, steps.notch_hz)
+        into[rows] = samples if ratio == 1 else zero_phase_resampled(samples, ratio, into.shape[1])
+
+
+def _check_low_edge(recording: Recording, steps: Preprocessing, what: str) -> None:
+    low = None if steps.band_pass_hz is None else steps.band_pass_hz[0]
+    if low is not None and recording.duration_s < 1.0 / low:
+        raise InputError(
+            f"Expected at least {1.0 / low:g} s of {what}, one cycle of the band-pass's lower edge, {low:g} Hz. "
+            f"Received: {recording.duration_s:g} s. Raise the lower edge of BAND_PASS_HZ, or leave it open (None)."
+        )
+
+
+def _long_enough(
+    recording: Recording, steps: Preprocessing, what: str, findings: list[Finding]
+) -> tuple[tuple[int, int], ...]:
+    """The stretches that are as long as the filters of zero phase; what is left out is said."""
+    rate_hz, stretches = recording.sampling_rate_hz, recording.stretches
+    needed_s = zero_phase_length_s(rate_hz, steps.band_pass_hz, steps.notch_hz)
+    long = tuple(stretch for stretch in stretches if stretch[1] - stretch[0] >= needed_s * rate_hz - 0.5)
+    if stretches and not long:
+        longest_s = max(last - first for first, last in stretches) / rate_hz
+        raise InputError(
+            f"Expected a whole stretch of at least {needed_s:.2f} s in {what}, the length of its filters of zero "
+            f"phase. Received: {longest_s:.2f} s. Set FILTER_PHASE to 'causal', raise the lower edge of BAND_PASS_HZ, "
+            "or leave this recording out."
+        )
+    if len(long) < len(stretches):
+        findings.append(
+            Finding(
+                "short-stretches",
+                "note",
+                f"{len(stretches) - len(long)} of {len(stretches)} stretches between breaks of {recording.place} are "
+                f"shorter than the {needed_s:.2f} s of the filters of zero phase and are not used.",
+                "Set FILTER_PHASE to 'causal' to keep them.",
+            )
+        )
+    return long
+
+
+def _between(places: Sequence[tuple[int, int]], n_times: int) -> list[tuple[int, int]]:
+    """What lies between stretches, in samples; a point where one follows another at once."""
+    ends = [0, *(stop for _, stop in places)]
+    starts = [*(start for start, _ in places), n_times]
+    inner = range(1, len(places))
+    return [(ends[i], starts[i]) for i in range(len(ends)) if i in inner or starts[i] > ends[i]]
 
 
 def _positive(name: str, value: Any) -> float | None:

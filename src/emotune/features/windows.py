@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from emotune.errors import InputError
 
-__all__ = ["check_window", "n_windows", "split_windows", "whole_windows"]
+__all__ = ["check_window", "n_windows", "split_windows", "whole_windows", "window_in_samples"]
 
 
 def check_window(window_s: float, overlap: float) -> None:
@@ -48,14 +48,8 @@ def split_windows(
     Raises:
         InputError: if the window or the overlap makes no sense, or the recording is shorter than one window.
     """
-    check_window(window_s, overlap)
-    n_times_window, step = _in_samples(sampling_rate_hz, window_s, overlap)
+    n_times_window, step = window_in_samples(sampling_rate_hz, window_s, overlap)
     n_times = samples.shape[1]
-    if n_times_window < 1:
-        raise InputError(
-            f"A window must hold at least one sample. Received: {window_s:g} s at {sampling_rate_hz:g} Hz. "
-            f"Take a longer window."
-        )
     if n_times < n_times_window:
         raise InputError(
             f"Expected at least one window of {window_s:g} s. Received: {n_times / sampling_rate_hz:.2f} s. "
@@ -70,6 +64,22 @@ def n_windows(n_times: int, sampling_rate_hz: float, window_s: float, overlap: f
     """How many windows `split_windows` cuts from so many samples; 0 where there is no room for one."""
     n_times_window, step = _in_samples(sampling_rate_hz, window_s, overlap)
     return 0 if n_times_window < 1 or n_times < n_times_window else (n_times - n_times_window) // step + 1
+
+
+def window_in_samples(sampling_rate_hz: float, window_s: float, overlap: float = 0.0) -> tuple[int, int]:
+    """Length of a window, and from the start of one to that of the next, in samples.
+
+    Raises:
+        InputError: if the window or the overlap makes no sense, or there is no sample in a window.
+    """
+    check_window(window_s, overlap)
+    n_times_window, step = _in_samples(sampling_rate_hz, window_s, overlap)
+    if n_times_window < 1:
+        raise InputError(
+            f"A window must hold at least one sample. Received: {window_s:g} s at {sampling_rate_hz:g} Hz. "
+            f"Take a longer window."
+        )
+    return n_times_window, step
 
 
 def _in_samples(sampling_rate_hz: float, window_s: float, overlap: float) -> tuple[int, int]:

@@ -87,6 +87,11 @@ class Bundle:
         return self.input_shape[0] if len(self.input_shape) == 2 else 1
 
     @property
+    def looks_ahead(self) -> tuple[str, ...]:
+        """What of its vectors sees later samples, in words: with any, it is for finished recordings alone."""
+        return () if self.features is None else self.features.looks_ahead
+
+    @property
     def model(self) -> Any:
         """The Keras network, loaded when it is first asked for; nothing in its file is run as code.
 

@@ -22,10 +22,12 @@ from emotune.recordings.recording import Recording
 __all__ = [
     "Prediction",
     "Vectors",
+    "calibrated_answers",
     "calibration_vectors",
     "predict_recording",
     "predict_vectors",
     "runs_of",
+    "runs_of_windows",
     "split_calibration",
     "vectors_of",
 ]
@@ -265,6 +267,23 @@ def predict_vectors(bundle: Bundle, vectors: Vectors, scaler: Scaler, *, offset_
     inputs = scaler.transform(vectors.values)
     far = _far_findings(inputs, vectors.place)
     inputs = inputs[runs] if len(bundle.input_shape) == 2 else inputs[runs[:, 0]]
+    return Prediction(
+        class_names=bundle.class_names,
+        starts_s=offset_s + vectors.starts_s[runs[:, 0]],
+        stops_s=offset_s + vectors.starts_s[runs[:, -1]] + bundle.features.window_s,
+        probabilities=calibrated_answers(bundle, inputs),
+        interpolated=vectors.interpolated,
+        dropped=vectors.dropped,
+        findings=(*vectors.findings, *far),
+    )
+
+
+def calibrated_answers(bundle: Bundle, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    """What the network says of scaled inputs `(n, *input_shape)`, calibrated: `(n, n_classes)`.
+
+    Raises:
+        EmotuneError: if that is something else than probabilities.
+    """
     from emotune.models.answering import answers  # Keras takes seconds to load, and some only read a Bundle
 
     probabilities = answers(bundle.model, inputs)
@@ -274,22 +293,14 @@ def predict_vectors(bundle: Bundle, vectors: Vectors, scaler: Scaler, *, offset_
             f"{bundle.folder}. Received: shape {probabilities.shape}, or values that are no numbers. "
             "Train the model again."
         )
-    return Prediction(
-        class_names=bundle.class_names,
-        starts_s=offset_s + vectors.starts_s[runs[:, 0]],
-        stops_s=offset_s + vectors.starts_s[runs[:, -1]] + bundle.features.window_s,
-        probabilities=_calibrated(probabilities, bundle.temperature),
-        interpolated=vectors.interpolated,
-        dropped=vectors.dropped,
-        findings=(*vectors.findings, *far),
-    )
+    return _calibrated(probabilities, bundle.temperature)
 
 
 def runs_of(bundle: Bundle, vectors: Vectors) -> NDArray[np.int64]:
     """Rows of each run of windows that the model answers for, `(n_runs, n_steps)`."""
     if bundle.features is None:
         return np.zeros((0, bundle.n_steps), dtype=np.int64)
-    return _runs(vectors.starts_s, bundle.n_steps, bundle.features.window_s * (1.0 - bundle.features.overlap))
+    return runs_of_windows(vectors.starts_s, bundle.n_steps, bundle.features.hop_s)
 
 
 # The training people's own windows have a root mean square of 1. Over ten splits, recordings of people held out had 0.7
@@ -313,7 +324,7 @@ def _far_findings(scaled: NDArray[np.float32], place: str) -> list[Finding]:
     ]
 
 
-def _runs(starts_s: NDArray[np.float64], n_steps: int, hop_s: float) -> NDArray[np.int64]:
+def runs_of_windows(starts_s: NDArray[np.float64], n_steps: int, hop_s: float) -> NDArray[np.int64]:
     """Rows of every `n_steps` windows in a row, `(n_runs, n_steps)`, sliding by one; none across an interruption."""
     runs = np.arange(max(0, len(starts_s) - n_steps + 1))[:, None] + np.arange(n_steps)
     # Windows start on whole samples, so a hop may differ from the nominal one by a little.
