@@ -204,7 +204,12 @@ def workers_alive():
     """Processes that belong to this one and train: all but the fork server and the resource tracker."""
     found = psutil.Process().children(recursive=True)
     servers = {child.pid for child in psutil.Process().children()}
-    return [child.pid for child in found if child.pid not in servers and child.status() != psutil.STATUS_ZOMBIE]
+    alive = []
+    for child in found:
+        with contextlib.suppress(psutil.NoSuchProcess):  # ended since it was listed
+            if child.pid not in servers and child.status() != psutil.STATUS_ZOMBIE:
+                alive.append(child.pid)
+    return alive
 
 
 def none_alive(seconds=10):
