@@ -1,5 +1,6 @@
 """From recordings to vectors and tables: what is checked, refused, reported and aggregated."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -334,3 +335,16 @@ def test_a_real_recording_in_old_names(shared_data):
     assert 1 < alpha_uv < 30
     assert entropies[0] > entropies[4]
     assert not [finding for finding in features.findings if finding.severity != "note"]
+
+
+def test_a_recording_and_its_vectors_take_no_more_than_three_times_its_memory(recording):
+    long = recording(seconds=300)
+    extract(recording(seconds=9), FOUR)  # what is imported and kept on the way is no matter
+    tracemalloc.start()
+    try:
+        extract(long, FOUR)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # The recording itself is the first of the three; the rest are its mapped samples and blocks of windows.
+    assert peak < 2.0 * long.samples_uv.nbytes

@@ -150,8 +150,41 @@ def test_the_recorded_reference_can_stay():
     np.testing.assert_array_equal(fit_montage(CHANNELS, reference="none").matrix, np.eye(32))
 
 
+def test_electrodes_can_be_the_reference_as_in_mne(reference_cap):
+    names, samples = reference_cap
+    raw = mne.io.RawArray(samples * 1e-6, mne.create_info(names, 128.0, "eeg"), verbose="error")
+    for text, electrodes in (("m1,M2", ["M1", "M2"]), ("T3, T8", ["T7", "T8"]), ("M1", ["M1"])):
+        expected = raw.copy().set_eeg_reference(electrodes, verbose="error").get_data(list(CHANNELS)) * 1e6
+        montage = fit_montage(names, reference=text)
+        np.testing.assert_allclose(montage.matrix @ samples, expected, atol=1e-4)
+        assert set(montage.dropped) == {"M1", "M2"} - set(electrodes)
+
+
+@pytest.fixture
+def reference_cap():
+    names = [*CHANNELS, "M1", "M2"]
+    return names, np.random.default_rng(3).standard_normal((len(names), 50)) * 10
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("M1, M2", r"Expected the reference M1, M2 in the recording\. Received: Fp1.*without M1 and M2"),
+        ("Cz", r"leaves a signal in every channel of the layout\. Received: Cz, one of them itself"),
+        ("M1, M1", "`reference` must be"),
+        ("", "`reference` must be"),
+        ("EOG", "`reference` must be"),
+    ],
+)
+def test_a_reference_that_cannot_be_taken_is_refused(reference, message):
+    with pytest.raises(InputError, match=message):
+        fit_montage(CHANNELS, reference=reference)
+
+
 def test_an_unknown_reference_is_refused():
-    with pytest.raises(InputError, match="`reference` must be one of average, none. Received: 'mastoids'"):
+    with pytest.raises(
+        InputError, match="`reference` must be average, none or electrodes such as M1, M2. Received: 'mastoids'"
+    ):
         fit_montage(CHANNELS, reference="mastoids")
 
 

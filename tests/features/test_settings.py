@@ -35,7 +35,7 @@ def test_bands_are_kept_from_low_to_high():
     [
         ({"window_s": 0}, "`window_s` must be a length above 0 s"),
         ({"overlap": 1}, "`overlap` must be a part of a window"),
-        ({"reference": "Cz"}, "`reference` must be one of average, none. Received: 'Cz'"),
+        ({"reference": "left"}, "`reference` must be average, none or electrodes.* Received: 'left'"),
         ({"bands_hz": {"theta": (4, 8)}}, "one of them `alpha`.*Received: theta. Name the band"),
         ({"bands_hz": {}}, "one of them `alpha`.*Received: none"),
         ({"bands_hz": [("alpha", 8, 13), ("alpha", 4, 8)]}, "bands with different names"),

@@ -15,8 +15,9 @@ from emotune.errors import InputError
 from emotune.features.extraction import extract
 from emotune.features.settings import FeatureSettings
 from emotune.prediction.bundle import DESCRIPTION, Bundle
-from emotune.prediction.predictor import calibration_vectors, predict_recording
+from emotune.prediction.predictor import predict_recording
 from emotune.prediction.sets import predict_set
+from emotune.prediction.vectors import calibration_vectors
 from emotune.recordings.targets import Target
 from recordings_in_memory import RecordingsInMemory
 from recordings_in_memory import noise as recorded

@@ -175,7 +175,7 @@ def test_a_prediction_as_json(saved):
 
 
 def test_no_run_of_windows_crosses_an_interruption():
-    from emotune.prediction.predictor import runs_of_windows
+    from emotune.prediction.vectors import runs_of_windows
 
     starts = np.array([0.0, 4.0, 8.0, 20.0, 24.0])  # 12 and 16 touched a break
     assert runs_of_windows(starts, 2, 4.0).tolist() == [[0, 1], [1, 2], [3, 4]]

@@ -11,8 +11,9 @@ from emotune.features.layout import CHANNELS, STANDARD
 from emotune.features.preprocessing import Preprocessing
 from emotune.features.settings import FeatureSettings
 from emotune.prediction.bundle import Bundle
-from emotune.prediction.predictor import calibration_vectors, predict_recording
+from emotune.prediction.predictor import predict_recording
 from emotune.prediction.stream import StreamingPredictor
+from emotune.prediction.vectors import calibration_vectors
 
 from .conftest import contents, network, noise
 

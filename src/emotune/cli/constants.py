@@ -356,7 +356,7 @@ CONSTANTS = (
     Constant("REJECT_UV", _NONE_OR_ABOVE, _optional(_number(above=True)), 200.0),
     Constant("WINDOW_S", "a number above 0", _number(above=True), 4.0),
     Constant("WINDOW_OVERLAP", _A_RATE, _rate, 0.0),
-    Constant("REFERENCE", "`average` or `none`", _text, "average"),
+    Constant("REFERENCE", "`average`, `none` or electrodes such as `M1, M2`", _text, "average"),
     Constant("ESTIMATOR", "`fft` or `filter`", _text, "fft"),
     Constant("EXTRA_BLOCKS", "a list of blocks of features", _list_of(_text), ["relative_power"]),
     Constant("SMOOTHING", "`none`, `average:N` or `lds`", _text, "none"),

@@ -109,7 +109,7 @@ def _predict_recording(args: argparse.Namespace, bundle: Bundle) -> None:
 
 def _calibration(args: argparse.Namespace, bundle: Bundle, path: Path) -> NDArray[np.float32] | Literal["self"] | None:
     """What the person of a recording is standardised by, as it was asked for."""
-    from emotune.prediction.predictor import calibration_vectors
+    from emotune.prediction.vectors import calibration_vectors
     from emotune.recordings.reading import read_recording
 
     if args.calibration is None:

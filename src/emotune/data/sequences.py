@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from emotune.features.windows import are_next
+
 __all__ = ["consecutive_rows"]
 
 
@@ -23,9 +25,7 @@ def consecutive_rows(
     rows = np.arange(n)
     if n == 0:
         return np.zeros((0, n_steps), dtype=np.int64)
-    # Windows start on whole samples, so a hop may differ from the nominal one by a little.
-    gap = np.abs(np.diff(starts_s) - hop_s) > 0.25 * hop_s
-    begins = np.concatenate([[True], (recordings[1:] != recordings[:-1]) | gap])
+    begins = np.concatenate([[True], (recordings[1:] != recordings[:-1]) | ~are_next(starts_s, hop_s)])
     position = rows - np.maximum.accumulate(np.where(begins, rows, 0))
     run = np.cumsum(begins) - 1
     length = np.bincount(run)[run]

@@ -14,12 +14,23 @@ from emotune.errors import InputError
 from emotune.features.layout import ASYMMETRY_PAIRS, BANDS_HZ, BLOCKS, CHANNELS, Layout, homologues
 from emotune.findings import listed
 
-__all__ = ["MIN_STANDARD_CHANNELS", "REFERENCES", "ChannelMap", "checked_channels", "fit_montage", "normalise_name"]
+__all__ = [
+    "MIN_STANDARD_CHANNELS",
+    "REFERENCES",
+    "ChannelMap",
+    "checked_channels",
+    "checked_reference",
+    "fit_montage",
+    "normalise_name",
+]
 
 # With fewer of the 32, interpolation would invent a head: 32 channels of rank 4 from a Muse.
 MIN_STANDARD_CHANNELS = 8
 
 REFERENCES = ("average", "none")
+
+# Ears and mastoids have no place in the 10-05 system, and are what people refer to.
+_BEHIND_THE_EARS = ("A1", "A2", "M1", "M2")
 
 # The names of the 10-20 system of 1958 that today's have replaced.
 _OLD_NAMES = {"T3": "T7", "T4": "T8", "T5": "P7", "T6": "P8"}
@@ -91,16 +102,41 @@ def checked_channels(names: Iterable[str]) -> tuple[str, ...]:
     """
     # A text is a sequence of letters to Python, and one name to whoever wrote it.
     channels = tuple(normalise_name(str(name)) for name in ([names] if isinstance(names, str) else names))
-    positions = [_POSITION.match(name.upper()) for name in channels]
-    wrong = [
-        name for name, position in zip(channels, positions, strict=True) if position is None or position[1] not in _ROWS
-    ]
+    wrong = [name for name in channels if not _is_position(name)]
     if wrong or not channels or len(set(channels)) < len(channels):
         raise InputError(
             f"`channels` must be different electrodes of the 10-20 system, such as Fp1, Cz or O2. "
             f"Received: {listed(wrong or channels, _LISTED) or 'no channel'}. Write each once, by its 10-20 name."
         )
     return channels
+
+
+def checked_reference(text: str) -> str:
+    """`average`, `none`, or electrodes whose mean is subtracted, such as `M1, M2`, by their 10-20 names.
+
+    Raises:
+        InputError: if it is something else.
+    """
+    if text in REFERENCES:
+        return text
+    names = [_reference_name(name) for name in text.split(",")] if isinstance(text, str) else []
+    if not names or len(set(names)) < len(names) or not all(_is_position(n) or n in _BEHIND_THE_EARS for n in names):
+        raise InputError(
+            f"`reference` must be {', '.join(REFERENCES)} or electrodes such as M1, M2. Received: {text!r}."
+        )
+    return ", ".join(names)
+
+
+def _reference_name(name: str) -> str:
+    """As `normalise_name`, with ears and mastoids."""
+    bare = normalise_name(name)
+    return bare.upper() if bare.upper() in _BEHIND_THE_EARS else bare
+
+
+def _is_position(name: str) -> bool:
+    """Whether a name, as `normalise_name` gives it, is a position of the 10-05 system."""
+    position = _POSITION.match(name.upper())
+    return position is not None and position[1] in _ROWS
 
 
 def fit_montage(
@@ -127,19 +163,20 @@ def fit_montage(
         channels: the electrodes that are wanted, in the order of the layout.
         reference: `average` subtracts the mean over the layout's channels, so that features do not depend on
             the reference of the recording (with fewer than three channels, where that would leave zeros or
-            copies, the recorded reference stays); `none` leaves the recorded one.
+            copies, the recorded reference stays); `none` leaves the recorded one; electrodes such as `M1, M2` are
+            those of the recording whose mean is subtracted.
         extra_blocks: what the layout holds behind the standard values.
 
     Raises:
-        InputError: if no channel has a 10-05 name, the reference or a block is not known, or a block of differences
-            finds no two electrodes that lie opposite each other.
+        InputError: if no channel has a 10-05 name, the reference or a block is not known, an electrode of the reference
+            is not in the recording or would be left without a signal, or a block of differences finds no two electrodes
+            that lie opposite each other.
 
     References:
         Perrin, Pernier, Bertrand and Echallier (1989), Spherical splines for scalp potential and current
         density mapping.
     """
-    if reference not in REFERENCES:
-        raise InputError(f"`reference` must be one of {', '.join(REFERENCES)}. Received: {reference!r}.")
+    reference = checked_reference(reference)
     bands = tuple((name, float(low), float(high)) for name, (low, high) in bands_hz.items())
     return _fit(tuple(channel_names), bands, channels, reference, tuple(extra_blocks))
 
@@ -174,12 +211,36 @@ def _fit(
     if missing:
         estimated = [layout.channels.index(name) for name in missing]
         matrix[np.ix_(estimated, list(rows.values()))] = _interpolation(tuple(rows), missing)
+    if reference not in REFERENCES:
+        matrix -= _mean_of(reference, channel_names)
+        if not matrix.any(axis=1).all():
+            raise InputError(
+                f"Expected a reference that leaves a signal in every channel of the layout. Received: {reference}, one "
+                "of them itself. Take two electrodes or more, or the average."
+            )
     dropped = tuple(name for name, column in zip(channel_names, matrix.T, strict=True) if not column.any())
     if reference == "average" and layout.n_channels > 2:
         matrix -= matrix.mean(axis=0)
     matrix32 = matrix.astype(np.float32)
     matrix32.setflags(write=False)
     return ChannelMap(layout, matrix32, missing, dropped)
+
+
+def _mean_of(reference: str, channel_names: tuple[str, ...]) -> NDArray[np.float64]:
+    """The weight of each channel in the mean of the electrodes of a reference, `(n_channels,)`."""
+    rows: dict[str, int] = {}
+    for row, name in enumerate(map(_reference_name, channel_names)):
+        rows.setdefault(name, row)
+    electrodes = reference.split(", ")
+    missing = [name for name in electrodes if name not in rows]
+    if missing:
+        raise InputError(
+            f"Expected the reference {reference} in the recording. Received: {listed(channel_names, _LISTED)}, without "
+            f"{' and '.join(missing)}. Set REFERENCE to electrodes that were recorded, or to 'average'."
+        )
+    weights = np.zeros(len(channel_names))
+    weights[[rows[name] for name in electrodes]] = 1 / len(electrodes)
+    return weights
 
 
 def _rows_of_known(channel_names: tuple[str, ...], channels: tuple[str, ...]) -> dict[str, int]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from emotune.errors import InputError
 from emotune.features.layout import BANDS_HZ, CHANNELS, checked_blocks
-from emotune.features.montage import REFERENCES, checked_channels
+from emotune.features.montage import checked_channels, checked_reference
 from emotune.features.preprocessing import Preprocessing
 from emotune.features.smoothing import checked_smoothing
 from emotune.features.windows import check_window
@@ -30,7 +30,7 @@ class FeatureSettings:
         bands_hz: (low, high) of each band by name, half-open; kept from low to high. One must be called
             `alpha`.
         channels: electrodes of the layout, in its order; a cap that lacks some of them has them interpolated.
-        reference: `average` over the layout's channels, or `none` for the recorded one.
+        reference: `average` over the layout's channels, `none` for the recorded one, or electrodes such as `M1, M2`.
         baseline: what becomes of the rest before a trial: `cut` leaves it out, `subtract` takes its mean vector from
             every vector of the trial, so that they tell the change.
         preprocessing: what is done to the samples before.
@@ -56,8 +56,7 @@ class FeatureSettings:
 
     def __post_init__(self) -> None:
         check_window(self.window_s, self.overlap)
-        if self.reference not in REFERENCES:
-            raise InputError(f"`reference` must be one of {', '.join(REFERENCES)}. Received: {self.reference!r}.")
+        object.__setattr__(self, "reference", checked_reference(self.reference))
         if self.baseline not in BASELINES:
             raise InputError(f"`baseline` must be one of {', '.join(BASELINES)}. Received: {self.baseline!r}.")
         if self.estimator not in ESTIMATORS:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotune.errors import InputError
+from emotune.features.windows import are_next
 
 __all__ = ["checked_smoothing", "smoothed"]
 
@@ -54,8 +55,7 @@ def smoothed(
         raise InputError(
             "Expected vectors of finite values to smooth. Received: NaN or Inf. Leave the damaged windows out."
         )
-    # By the rule of a run of windows in prediction: a step is rounded to samples, a missing window doubles it.
-    gaps = np.flatnonzero(np.abs(np.diff(starts_s) - hop_s) > 0.25 * hop_s) + 1
+    gaps = np.flatnonzero(~are_next(starts_s, hop_s)) + 1
     parts = [part.astype(np.float64) for part in np.split(values, gaps)]
     done = [_moving_average(part, int(count)) if kind == "average" else _state_means(part) for part in parts]
     return np.concatenate(done).astype(np.float32)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from emotune.errors import InputError
 
-__all__ = ["check_window", "n_windows", "split_windows", "whole_windows", "window_in_samples"]
+__all__ = ["are_next", "check_window", "n_windows", "split_windows", "whole_windows", "window_in_samples"]
 
 
 def check_window(window_s: float, overlap: float) -> None:
@@ -87,6 +87,14 @@ def _in_samples(sampling_rate_hz: float, window_s: float, overlap: float) -> tup
     n_times_window = round(window_s * sampling_rate_hz)
     # At least one sample onwards: an overlap of 0.999 of a short window must still end.
     return n_times_window, max(1, round(n_times_window * (1.0 - overlap)))
+
+
+def are_next(starts_s: NDArray[np.float64], hop_s: float) -> NDArray[np.bool_]:
+    """Whether each window's successor is the next one of its recording, one hop on: `(..., n)` -> `(..., n - 1)`.
+
+    Windows start on whole samples, so a hop may differ from the nominal one by a little; a missing window doubles it.
+    """
+    return np.asarray(np.abs(np.diff(starts_s) - hop_s) <= 0.25 * hop_s)
 
 
 def whole_windows(

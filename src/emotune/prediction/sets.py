@@ -16,15 +16,8 @@ from emotune.evaluation.metrics import metric_named
 from emotune.features.findings import findings_of_set
 from emotune.findings import Finding
 from emotune.prediction.bundle import Bundle
-from emotune.prediction.predictor import (
-    Prediction,
-    Vectors,
-    predict_recording,
-    predict_vectors,
-    runs_of,
-    split_calibration,
-    vectors_of,
-)
+from emotune.prediction.predictor import Prediction, predict_recording, predict_vectors
+from emotune.prediction.vectors import Vectors, runs_of, split_calibration, vectors_of
 from emotune.recordings.recording import RecordingSet
 from emotune.recordings.targets import UNKNOWN, Target
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from emotune.errors import InputError
 from emotune.features.stream import VectorStream
 from emotune.prediction.bundle import Bundle
-from emotune.prediction.predictor import calibrated_answers, runs_of_windows
+from emotune.prediction.predictor import calibrated_answers
+from emotune.prediction.vectors import runs_of_windows
 
 __all__ = ["StreamedAnswer", "StreamingPredictor"]
 
