@@ -153,9 +153,12 @@ def centred_uv(samples: NDArray[Any], microvolts: NDArray[np.float64] | None = N
         with np.errstate(over="ignore", invalid="ignore"):
             if microvolts is not None:
                 channel = channel * microvolts[row]
-            finite = channel[np.isfinite(channel)]
+            mean = channel.mean() if channel.size else 0.0
+            if not np.isfinite(mean):
+                finite = channel[np.isfinite(channel)]
+                mean = finite.mean() if finite.size else 0.0
             # A large offset would cost the precision of float32.
-            centred[row] = channel - (finite.mean() if finite.size else 0.0)
+            centred[row] = channel - mean
     return centred
 
 
