@@ -7,11 +7,10 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 
 from emotune.errors import InputError
 from emotune.features.band_filter import filtered_powers
@@ -37,6 +36,7 @@ from emotune.findings import Finding, listed, refuse_errors
 from emotune.recordings.duplicates import Digest, Duplicates, digest_of
 from emotune.recordings.quality import check_recording, constant_channels, silent_stretches
 from emotune.recordings.recording import Recording, RecordingSet, refuse_foreign_labels
+from emotune.threads import one_thread
 
 __all__ = [
     "Examined",
@@ -199,8 +199,7 @@ def baseline_vector(
 
 def _mapped(matrix: NDArray[np.float32], samples_uv: NDArray[np.float32]) -> NDArray[np.float32]:
     """Samples of the cap as samples of the layout: `(layout.n_channels, n_times)`."""
-    # The product is too small to share: more threads only spin (7.1 s of CPU against 2.7 s on 240 trials).
-    with _blas().limit(limits=1, user_api="blas"):
+    with one_thread():
         return matrix @ samples_uv
 
 
@@ -262,12 +261,6 @@ def _fitted(recording: Recording, settings: FeatureSettings) -> ChannelMap:
         reference=settings.reference,
         extra_blocks=settings.extra_blocks,
     )
-
-
-@lru_cache(maxsize=1)
-def _blas() -> ThreadpoolController:
-    """What sets the threads of the linear algebra libraries; looking for those takes milliseconds, so it is kept."""
-    return ThreadpoolController()
 
 
 def extract_all(

@@ -22,6 +22,7 @@ from emotune.features.windows import window_in_samples
 from emotune.findings import listed
 from emotune.recordings.quality import MIN_HELD_S
 from emotune.recordings.recording import Recording, centred_uv
+from emotune.threads import one_thread
 
 __all__ = ["VectorStream"]
 
@@ -237,7 +238,8 @@ class VectorStream:
             # In float64: what an amplifier's offset and drift have added up to would cost float32 its precision.
             centred = windows - windows.mean(axis=2, keepdims=True)
             with np.errstate(over="ignore", invalid="ignore"):  # `compute_vectors` says what is too large
-                mapped = self._matrix @ centred.astype(np.float32)
+                with one_thread():
+                    mapped = self._matrix @ centred.astype(np.float32)
             if self._reject_uv is not None:
                 small = np.ptp(mapped, axis=2).max(axis=1) <= self._reject_uv
                 mapped, block = mapped[small], block[small]

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from emotune.errors import InputError
 from emotune.features.layout import Block, Layout, Powers, entropy_of
+from emotune.threads import one_thread
 
 __all__ = ["DENSITY_FLOOR_UV2_PER_HZ", "FEATURE_VERSION", "compute_vectors", "entropy_floor", "power_floor"]
 
@@ -83,7 +84,7 @@ def compute_vectors(
     power = np.empty((n_block, n_channels, plan.n_bins), dtype=np.float32)
     scratch = np.empty_like(power)
     # NaN and Inf go through to the check below, which says more than NumPy's warning.
-    with np.errstate(invalid="ignore", over="ignore"):
+    with one_thread(), np.errstate(invalid="ignore", over="ignore"):
         for start in range(0, n_windows, n_block):
             n = min(n_block, n_windows - start)
             _powers(windows[start : start + n], plan, signal[:n], power[:n], scratch[:n])

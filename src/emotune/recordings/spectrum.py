@@ -9,6 +9,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from emotune.threads import one_thread
+
 __all__ = ["Spectrum", "median_of_rows", "welch_spectrum"]
 
 # Long enough to tell 48.8 from 50 Hz (mains at 512 Hz that is called 500), and four periods of the slowest band.
@@ -63,15 +65,16 @@ def welch_spectrum(samples_uv: NDArray[np.float32], sampling_rate_hz: float) -> 
     halves = np.zeros((2, n_channels, n_segment // 2 + 1), dtype=np.float32)
     ones = np.full(n_segment, 1 / n_segment, dtype=np.float32)
     tapered, square = np.empty((n_channels, n_segment), dtype=np.float32), np.empty_like(halves[0])
-    for k, start in enumerate(starts.tolist()):
-        segment = samples_uv[:, start : start + n_segment]
-        # Drifts below the first bin would leak into it and the next.
-        np.subtract(segment, (segment @ ones)[:, np.newaxis], out=tapered)
-        tapered *= window
-        spectrum = fft.rfft(tapered, axis=1)
-        half = halves[k * 2 // n_segments]
-        half += np.square(spectrum.real, out=square)
-        half += np.square(spectrum.imag, out=square)
+    with one_thread():
+        for k, start in enumerate(starts.tolist()):
+            segment = samples_uv[:, start : start + n_segment]
+            # Drifts below the first bin would leak into it and the next.
+            np.subtract(segment, (segment @ ones)[:, np.newaxis], out=tapered)
+            tapered *= window
+            spectrum = fft.rfft(tapered, axis=1)
+            half = halves[k * 2 // n_segments]
+            half += np.square(spectrum.real, out=square)
+            half += np.square(spectrum.imag, out=square)
     halves *= np.float32(4 / (n_segments * sampling_rate_hz * float(window @ window)))
     frequencies_hz = np.arange(n_segment // 2 + 1, dtype=np.float64) * (sampling_rate_hz / n_segment)
     return Spectrum(frequencies_hz.astype(np.float64), halves)
