@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import psutil
 import pytest
 
 from emotune.errors import EmotuneError, InputError
@@ -142,19 +143,91 @@ def test_nothing_is_left_in_shared_memory(at_once, monkeypatch):
     assert left == []
 
 
+def test_recordings_that_get_longer_leave_little_shared_memory_behind(at_once, monkeypatch):
+    in_small_parts(monkeypatch)
+    recordings = [noise(seconds=1.0 + i, seed=i, trial=str(i)) for i in range(12)]
+    sizes = []
+    release = parallel._Shelf._release
+    monkeypatch.setattr(
+        parallel._Shelf,
+        "clear",
+        lambda shelf: (
+            sizes.extend(one.size for one in shelf._every),
+            [release(shelf, one) for one in shelf._every[:]],
+        ),
+    )
+    rows = list(each_recording(RecordingsInMemory(recordings), what_came, workers=2))
+    assert [row[1] for row in rows] == [str(i) for i in range(12)]
+    assert len(sizes) <= 4
+    assert max(sizes) < 2 * recordings[-1].samples_uv.nbytes + 4096
+
+
+def test_without_shared_memory_this_process_does_the_work(at_once, monkeypatch):
+    in_small_parts(monkeypatch)
+    monkeypatch.setattr(parallel, "_free_shared_bytes", lambda: 0)
+    rows = list(each_recording(in_memory(), what_came, workers=2))
+    assert [row[1] for row in rows] == list("012345")
+    assert {row[0] for row in rows} == {os.getpid()}
+    with pytest.raises(InputError, match="trial 3 is damaged"):
+        list(each_recording(in_memory(), partial(raise_at, trial="3"), workers=2))
+
+
+def run_script(folder, text, **settings):
+    """Another Python that runs `text` as its main script, with `slow_work` beside it."""
+    (folder / "main.py").write_text(text)
+    (folder / "slow_work.py").write_text(_WORK)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), *sys.path])}
+    return subprocess.Popen(
+        [sys.executable, folder / "main.py"], stdout=subprocess.PIPE, text=True, env=environment, **settings
+    )
+
+
+def test_a_script_without_a_guard_is_done_alone_and_told_why(tmp_path):
+    text = _SCRIPT.replace('if __name__ == "__main__":', "if True:").replace("n_people=40", "n_people=4")
+    script = run_script(tmp_path, text, stderr=subprocess.PIPE)
+    out, errors = script.communicate(timeout=120)
+    assert (script.returncode, out) == (0, "one\n" * 4 * 5)
+    assert "needs `if __name__ == '__main__':`" in errors
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="shared memory has no folder to look into here")
+def test_processes_and_shared_memory_end_with_a_killed_parent(tmp_path):
+    before = set(os.listdir("/dev/shm"))
+    text = _SCRIPT.replace("Simulator(", "in_memory(").replace(
+        "from slow_work import slowly", "from slow_work import in_memory, slowly"
+    )
+    script = run_script(tmp_path, text, stderr=subprocess.DEVNULL)
+    assert script.stdout.readline() == "one\n"
+    children = psutil.Process(script.pid).children(recursive=True)
+    assert len(children) >= 2
+    assert any(name.startswith("psm_") for name in set(os.listdir("/dev/shm")) - before)
+    script.kill()
+    script.wait()
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert alive == []
+    assert not any(name.startswith("psm_") for name in set(os.listdir("/dev/shm")) - before)
+    script.stdout.close()
+
+
 _SCRIPT = """
 import time
 from emotune.features import parallel
 from emotune.recordings.simulator import Simulator
 from slow_work import slowly
 parallel._WORTH_S, parallel._FIRST_S = 0.0, -1.0
-parallel._any_done = lambda futures: bool([future.result() for future in futures])
+parallel._any_done = lambda futures: bool([future.exception() for future in futures])
 if __name__ == "__main__":
     for _ in parallel.each_recording(Simulator(n_people=40, trials_per_emotion=1, seconds=2.0), slowly, workers=2):
         print("one", flush=True)
 """
 _WORK = """
 import time
+import numpy as np
+from emotune.recordings.in_memory import RecordingsInMemory
+from emotune.recordings.recording import Recording
+def in_memory(**_):
+    samples = np.ones((1, 1_100_000), np.float32)
+    return RecordingsInMemory([Recording(samples, 128.0, ("Cz",)) for _ in range(40)])
 def slowly(recording):
     time.sleep(0.05)
 """

@@ -7,15 +7,22 @@ and how long it takes decides.
 
 from __future__ import annotations
 
+import itertools
+import math
 import multiprocessing
+import os
+import shutil
 import signal
+import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from multiprocessing import connection
 from multiprocessing.shared_memory import SharedMemory
 from typing import TypeVar
 
@@ -37,6 +44,8 @@ _FIRST_S = 0.2
 
 # The most that glibc learns from (its DEFAULT_MMAP_THRESHOLD_MAX is 32 MiB); the pages are never touched.
 _KEPT_BYTES = 31 * 2**20
+
+_SHARED = "/dev/shm"  # noqa: S108  where Linux keeps shared memory; only asked how much is free
 
 # So many parts a process are on their way: one that is worked on, one that waits for its turn.
 _AHEAD = 2
@@ -77,19 +86,25 @@ def _in_processes(
     # Started anew rather than forked: a fork would copy the threads' locks of whatever this process has loaded.
     context = multiprocessing.get_context("spawn")
     running: deque[tuple[Future[list[Result]], SharedMemory | None]] = deque()
-    shelf = _Shelf()
+    shelf = _Shelf(_AHEAD * workers)
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
     try:
         # They start with their imports; until the first is there, this process goes on.
         started = [pool.submit(_nothing) for _ in range(workers)]
         while parts and not _any_done(started):
             yield from map(work, parts.popleft())
+        if parts and any(future.done() and future.exception() for future in started):
+            warnings.warn(_NOT_STARTED, RuntimeWarning, stacklevel=2)
+            yield from itertools.chain.from_iterable(map(work, part) for part in parts)
+            return
         while parts or running:
             while parts and len(running) < _AHEAD * workers:
-                part, memory = parts.popleft(), None
-                if isinstance(part, list):
-                    part, memory = shelf.lay(part)
-                running.append((pool.submit(_worked, work, part), memory))
+                part = parts.popleft()
+                laid = shelf.lay(part) if isinstance(part, list) else (part, None)
+                if laid is None:
+                    running.append((_done_here(work, part), None))
+                else:
+                    running.append((pool.submit(_worked, work, laid[0]), laid[1]))
             future, memory = running.popleft()
             results = future.result()
             if memory is not None:
@@ -105,6 +120,21 @@ def _in_processes(
         shelf.clear()
 
 
+_NOT_STARTED = (
+    "Other processes could not be started to read recordings, so this one goes on alone. A script that asks for "
+    "workers needs `if __name__ == '__main__':` around what it does, since each of them imports it."
+)
+
+
+def _done_here(work: Callable[[Recording], Result], part: Iterable[Recording]) -> Future[list[Result]]:
+    future: Future[list[Result]] = Future()
+    try:
+        future.set_result(_worked(work, part))
+    except Exception as error:  # raised in its turn, as by another process
+        future.set_exception(error)
+    return future
+
+
 def _any_done(futures: Sequence[Future[None]]) -> bool:
     return any(future.done() for future in futures)
 
@@ -116,7 +146,19 @@ def _nothing() -> None:
 def _begin() -> None:
     # Ctrl-C reaches every process of a terminal; the one that was started by the user ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _keep_memory()
+
+
+def _end_with_parent() -> None:
+    """Wait for the end of the process that started this one, and end too: nobody else would tell it to.
+
+    What waits for work holds both ends of its pipe, so a killed parent would leave it, and the shared memory, for ever.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def _keep_memory() -> None:
@@ -167,47 +209,75 @@ def _attached(name: str) -> SharedMemory:
 
 
 class _Shelf:
-    """Pieces of shared memory, used again and again: new ones cost more than copying into them."""
+    """Pieces of shared memory, used again and again: new ones cost more than copying into them.
 
-    def __init__(self) -> None:
+    Args:
+        most: so many pieces are in use at once.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._every: list[SharedMemory] = []
         self.free: list[SharedMemory] = []
 
-    def lay(self, part: Sequence[Recording]) -> tuple[_Laid, SharedMemory]:
-        """Copy the samples of a part into free memory; whoever is done with it puts it back to `free`."""
+    def lay(self, part: Sequence[Recording]) -> tuple[_Laid, SharedMemory] | None:
+        """Copy the samples of a part into free memory; whoever is done with it puts it back to `free`.
+
+        None where the system has too little of it.
+        """
         laid: list[tuple[Recording, _Place, _Place | None]] = []
         arrays: list[tuple[_Place, NDArray[np.float32]]] = []
         n_bytes = 0
         for recording in part:
-            places: list[_Place | None] = []
-            for array in (recording.samples_uv, recording.baseline_uv):
-                place = None if array is None else _Place(array.shape, n_bytes)
-                if array is not None and place is not None:
-                    arrays.append((place, array))
-                    n_bytes += array.size * 4
-                places.append(place)
-            samples, rest = places
-            assert samples is not None  # noqa: S101  a recording has samples
+            samples = _Place(recording.samples_uv.shape, n_bytes)
+            arrays.append((samples, recording.samples_uv))
+            n_bytes += 4 * recording.samples_uv.size
+            rest = None
+            if recording.baseline_uv is not None:
+                rest = _Place(recording.baseline_uv.shape, n_bytes)
+                arrays.append((rest, recording.baseline_uv))
+                n_bytes += 4 * recording.baseline_uv.size
             laid.append((bare(recording), samples, rest))
         memory = self._of_size(n_bytes)
+        if memory is None:
+            return None
         for place, array in arrays:
             place.within(memory)[...] = array
         return _Laid(memory.name, laid), memory
 
-    def _of_size(self, n_bytes: int) -> SharedMemory:
-        for memory in self.free:
-            if memory.size >= n_bytes:
-                self.free.remove(memory)
-                return memory
-        memory = SharedMemory(create=True, size=max(1, n_bytes))
+    def _of_size(self, n_bytes: int) -> SharedMemory | None:
+        fitting = [memory for memory in self.free if memory.size >= n_bytes]
+        if fitting:
+            memory = min(fitting, key=lambda one: one.size)
+            self.free.remove(memory)
+            return memory
+        if len(self._every) >= self._most:
+            self._release(self.free.pop())
+        # Powers of two: where recordings get longer and longer, few pieces are outgrown.
+        size = 1 << max(12, (n_bytes - 1).bit_length())
+        if size > _free_shared_bytes():
+            return None
+        memory = SharedMemory(create=True, size=size)
         self._every.append(memory)
         return memory
 
+    def _release(self, memory: SharedMemory) -> None:
+        self._every.remove(memory)
+        memory.close()
+        memory.unlink()
+
     def clear(self) -> None:
         """Give all of it back to the system."""
-        for memory in self._every:
-            memory.close()
-            memory.unlink()
+        for memory in list(self._every):
+            self._release(memory)
+
+
+def _free_shared_bytes() -> float:
+    """What a container lets processes share may be little (Docker: 64 MB); writing beyond it kills a process."""
+    try:
+        return shutil.disk_usage(_SHARED).free / 2
+    except OSError:
+        return math.inf  # another system, which has no such folder
 
 
 def bare(recording: Recording) -> Recording:
