@@ -1,5 +1,6 @@
 """`emotune cache`: list, verify, clear; what is not ours stays."""
 
+import hashlib
 import json
 import os
 import time
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import filelock
 import h5py
+import numpy as np
 import pytest
 
 from emotune.cli.console import main
@@ -100,6 +102,9 @@ def test_what_is_no_store_is_damaged(folder, capsys, content):
 def test_files_of_other_versions_are_listed_and_cleared(folder, capsys, monkeypatch):
     with h5py.File(folder / ("0" * 16 + ".h5"), "w") as file:
         file.attrs["digest"] = "as it was once"
+        file["values"], file["content"] = np.zeros((2, 3)), "{}"
+    with h5py.File(folder / ("1" * 16 + ".h5"), "w") as file:
+        file["values"] = np.zeros(3)  # somebody's own, of a name like ours
     states = {file["key"]: file["state"] for file in listed(capsys)["files"]}
     assert sorted(states.values()) == ["of another version", "whole", "whole"]
     assert main(["cache", "verify"]) == 0
@@ -107,10 +112,12 @@ def test_files_of_other_versions_are_listed_and_cleared(folder, capsys, monkeypa
     assert {file["state"] for file in listed(capsys)["files"]} == {"of another version"}
     assert main(["cache", "clear", "0" * 16]) == 0
     assert len(listed(capsys)["files"]) == 2
+    assert main(["cache", "clear"]) == 0
+    assert (folder / ("1" * 16 + ".h5")).exists()
 
 
 def test_clear_removes_everything_of_ours_and_nothing_else(folder, tmp_path, capsys):
-    (folder / ".0123456789abcdef-x1y2.h5").write_bytes(b"left by a killed process")
+    (folder / ".0123456789abcdef-x1y2_z3w.h5").write_bytes(b"left by a killed process")
     digests_folder().mkdir()
     (digests_folder() / ("a" * 16 + ".json")).write_text("{}")
     theirs = [folder / "notes.txt", folder / "mine.h5", folder / "mine.lock", digests_folder() / "mine.json"]
@@ -166,7 +173,7 @@ def test_an_age_is_a_number_of_days(folder, days, capsys):
 
 def test_what_is_being_written_stays(folder, capsys):
     path = file_of(1.0)
-    unfinished = folder / f".{path.stem}-x1y2.h5"
+    unfinished = folder / f".{path.stem}-x1y2_z3w.h5"
     unfinished.write_bytes(b"half")
     with filelock.FileLock(path.with_suffix(".lock")):
         assert main(["cache", "clear"]) == 1
@@ -189,15 +196,19 @@ def test_a_linked_folder_is_refused(folder, tmp_path, capsys):
 def test_fetched_data_goes_only_when_it_is_asked_for(folder, capsys):
     eegmat = folder.parent / "eegmat"
     eegmat.mkdir()
-    sums = "".join(f"{'0' * 64}  {name}\n" for name in ("a_1.edf", "b_1.edf", "../notes.txt"))
+    names = ("a_1.edf", "b_1.edf", "../notes.txt")
+    sums = "".join(f"{hashlib.sha256(name.encode()).hexdigest()}  {name}\n" for name in names)
     (eegmat / ("d" * 16 + "-SHA256SUMS.txt")).write_text(sums)
     for name in ("a_1.edf", "b_1.edf.part", "mine.edf", "../notes.txt"):
         (eegmat / name).write_text(name)
     assert main(["cache", "clear"]) == 0
     assert len(list(eegmat.iterdir())) == 4
     assert main(["cache", "clear", "--downloads", "--older-than", "3"]) == 2
-    assert main(["cache", "clear", "--downloads"]) == 0
-    assert [path.name for path in eegmat.iterdir()] == ["mine.edf"]
+    (eegmat / "b_1.edf").write_text("another one's")
+    assert main(["cache", "clear", "--downloads"]) == 1
+    assert f"kept: {eegmat / 'b_1.edf'} (is not the file that was fetched)" in capsys.readouterr().out
+    assert sorted(path.name for path in eegmat.iterdir()) == ["b_1.edf", "mine.edf"]
+    (eegmat / "b_1.edf").unlink()
     assert (folder.parent / "notes.txt").exists()
     (eegmat / "mine.edf").unlink()
     (eegmat / ("d" * 16 + "-SHA256SUMS.txt")).write_text(sums)

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from emotune.cli.configuration import not_applied, read_configuration, shown
-from emotune.cli.constants import CONSTANTS
+from emotune.cli.constants import CONSTANTS, REQUIRED
 from emotune.errors import InputError
 from emotune.evaluation.metrics import metric_named
 from emotune.features.layout import BANDS_HZ, CHANNELS
+from emotune.features.settings import FeatureSettings
 from emotune.recordings.rhythms import EMOTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,7 +78,26 @@ def test_names_that_are_not_known_are_ignored(write):
     assert "MY_OWN" not in read_configuration(write(before=before)).values
 
 
-@pytest.mark.parametrize("name", [constant.name for constant in CONSTANTS])
+def test_a_file_of_an_earlier_version_means_what_it_meant_then(write):
+    since = [constant for constant in CONSTANTS if constant.default is not REQUIRED]
+    assert len(since) == 11
+    older, usual = read_configuration(write({constant.name: "" for constant in since})), FeatureSettings()
+    settings = older.feature_settings
+    for name in ("preprocessing", "estimator", "extra_blocks", "smoothing"):
+        assert getattr(settings, name) == getattr(usual, name)
+    assert older.values["NORMALISE"] == "training"
+    assert {older.source_of(constant.name) for constant in since} == {"default"}
+
+
+@pytest.mark.parametrize("name", ["BANDPASS_HZ", "NOTCH_HERTZ", "EPOCHES", "WINDOWS_S"])
+def test_a_misspelt_constant_is_named_with_the_one_that_is_meant(write, name):
+    with pytest.raises(
+        InputError, match=rf"^Expected settings in config\.py.*Received: {name}.*Did you mean [A-Z_]+\?"
+    ):
+        read_configuration(write(before=f"{name} = 1\n"))
+
+
+@pytest.mark.parametrize("name", [constant.name for constant in CONSTANTS if constant.default is REQUIRED])
 def test_a_missing_constant_is_named_with_a_line_to_add(write, name):
     with pytest.raises(InputError, match=rf"^`{name}` must be in config\.py: .* Add a line like {name} = ") as caught:
         read_configuration(write({name: ""}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from emotune.cli.constants import CONSTANTS, checked, constants_of, hyperparameters_of, storable
+from emotune.cli.constants import CONSTANTS, REQUIRED, checked, constants_of, hyperparameters_of, storable
 from emotune.errors import InputError
 from emotune.imports import FreshSourceLoader
 
@@ -20,6 +21,9 @@ __all__ = ["Configuration", "constants_in", "not_applied", "read_configuration",
 
 # The 32 channels in full would push the sources out of sight.
 _SHOWN_IN_FULL = 8
+
+# BANDPASS_HZ is meant for BAND_PASS_HZ (0.96), EPOCHES for EPOCHS (0.92); WINDOW (0.86) may be a name of the user's own.
+_NEARLY = 0.88
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,19 +181,25 @@ class Configuration:
 def read_configuration(path: Path | str) -> Configuration:
     """Read the constants of a configuration file; names that are not known are ignored.
 
+    A file of an earlier version may lack those that came since; what it then did is their default.
+
     Raises:
         InputError: if the file is missing or broken, a constant is missing, or a value is of another type.
     """
     where = shown_path(Path(path))
     values = constants_in(path)
+    sources = dict.fromkeys(values, where)
     for constant in CONSTANTS:
-        if constant.name not in values:
+        if constant.name in values:
+            continue
+        if constant.default is REQUIRED:
             raise InputError(
                 f"`{constant.name}` must be in {where}: {constant.expected}. Received: no such constant. "
                 f"Add a line like {constant.name} = {constant.example!r}."
             )
+        values[constant.name], sources[constant.name] = constant.default, "default"
     hyperparameters_of(values)
-    return Configuration(MappingProxyType(values), MappingProxyType(dict.fromkeys(values, where)))
+    return Configuration(MappingProxyType(values), MappingProxyType(sources))
 
 
 def constants_in(path: Path | str) -> dict[str, Any]:
@@ -201,11 +211,24 @@ def constants_in(path: Path | str) -> dict[str, Any]:
     path = Path(path)
     where = shown_path(path)
     found = _names_in(path, where)
+    _refuse_misspelt(found, where)
     return {
         constant.name: checked(constant, found[constant.name], where=where)
         for constant in CONSTANTS
         if constant.name in found
     }
+
+
+def _refuse_misspelt(found: Mapping[str, Any], where: str) -> None:
+    """A name that is nearly a constant's was meant for it, and would be ignored; a user's own names are left alone."""
+    known = [constant.name for constant in CONSTANTS]
+    for name in found:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=_NEARLY) if name.isupper() else []
+        if near and name not in known:
+            raise InputError(
+                f"Expected settings in {where} by the names that they have. Received: {name}, which is none. Did you "
+                f"mean {near[0]}? Rename it, or call a constant of your own something else."
+            )
 
 
 def not_applied(

@@ -22,6 +22,7 @@ from emotune.errors import InputError
 __all__ = [
     "CONSTANTS",
     "EXTRA",
+    "REQUIRED",
     "Constant",
     "checked",
     "constants_of",
@@ -31,6 +32,8 @@ __all__ = [
 ]
 
 EXTRA = "EXTRA_HYPERPARAMETERS"
+
+REQUIRED = object()
 
 # A list of layers longer than this comes from a damaged file, not from a search.
 _MOST_LAYERS = 100
@@ -50,6 +53,7 @@ class Constant:
         follows: for a list that describes the layers of another list, that one's name. Its last value serves all
             further layers, and values beyond the number of layers are not used.
         switched_by: for a number, the boolean hyperparameter that is False where the number is 0.
+        default: what a file says that does not have the constant, as one of an earlier version; `REQUIRED` for none.
     """
 
     name: str
@@ -60,6 +64,7 @@ class Constant:
     counted_by: str = ""
     follows: str = ""
     switched_by: str = ""
+    default: Any = REQUIRED
 
 
 def checked(constant: Constant, value: object, *, where: str) -> Any:
@@ -347,21 +352,21 @@ CONSTANTS = (
     Constant("EMOTION_LABELS", "a dict from 0, 1, 2 … to different names", _labels, {0: "calm", 1: "tense"}),
     Constant("CHANNELS", "a list of different channel names", _channels, ["Fp1", "Fp2"]),
     Constant("BANDS_HZ", "a dict from names to (low, high) in Hz", _bands, {"alpha": (8.0, 14.0)}),
-    Constant("BAND_PASS_HZ", "None or a (low, high) in Hz, None for an open side", _edges, (0.5, 45.0)),
-    Constant("NOTCH_HZ", _NONE_OR_ABOVE, _optional(_number(above=True)), 50.0),
-    Constant("RESAMPLE_HZ", _NONE_OR_ABOVE, _optional(_number(above=True)), 128.0),
-    Constant("FILTER_PHASE", "`causal` or `zero`", _text, "causal"),
-    Constant("BAD_CHANNELS", "`keep` or `interpolate`", _text, "keep"),
-    Constant("BLINKS", "`keep` or `ica`", _text, "keep"),
-    Constant("REJECT_UV", _NONE_OR_ABOVE, _optional(_number(above=True)), 200.0),
+    Constant("BAND_PASS_HZ", "None or a (low, high) in Hz, None for an open side", _edges, (0.5, 45.0), default=None),
+    Constant("NOTCH_HZ", _NONE_OR_ABOVE, _optional(_number(above=True)), 50.0, default=None),
+    Constant("RESAMPLE_HZ", _NONE_OR_ABOVE, _optional(_number(above=True)), 128.0, default=None),
+    Constant("FILTER_PHASE", "`causal` or `zero`", _text, "causal", default="causal"),
+    Constant("BAD_CHANNELS", "`keep` or `interpolate`", _text, "keep", default="keep"),
+    Constant("BLINKS", "`keep` or `ica`", _text, "keep", default="keep"),
+    Constant("REJECT_UV", _NONE_OR_ABOVE, _optional(_number(above=True)), 200.0, default=None),
     Constant("WINDOW_S", "a number above 0", _number(above=True), 4.0),
     Constant("WINDOW_OVERLAP", _A_RATE, _rate, 0.0),
     Constant("REFERENCE", "`average`, `none` or electrodes such as `M1, M2`", _text, "average"),
-    Constant("ESTIMATOR", "`fft` or `filter`", _text, "fft"),
-    Constant("EXTRA_BLOCKS", "a list of blocks of features", _list_of(_text), ["relative_power"]),
-    Constant("SMOOTHING", "`none`, `average:N` or `lds`", _text, "none"),
+    Constant("ESTIMATOR", "`fft` or `filter`", _text, "fft", default="fft"),
+    Constant("EXTRA_BLOCKS", "a list of blocks of features", _list_of(_text), ["relative_power"], default=[]),
+    Constant("SMOOTHING", "`none`, `average:N` or `lds`", _text, "none", default="none"),
     Constant("BASELINE", "`cut` or `subtract`", _text, "cut"),
-    Constant("NORMALISE", "`training`, `subject` or `subject:SECONDS`", _text, "training"),
+    Constant("NORMALISE", "`training`, `subject` or `subject:SECONDS`", _text, "training", default="training"),
     Constant("N_STEPS", _A_COUNT, _whole(1), 1),
     Constant("INPUT_DROPOUT", _A_RATE, _rate, 0.2, "input_dropout"),
     Constant("VECTOR_ENTRY", "a text", _text, "electrodes", "vector_entry"),

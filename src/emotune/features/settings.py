@@ -19,6 +19,8 @@ __all__ = ["BASELINES", "ESTIMATORS", "FeatureSettings"]
 BASELINES = ("cut", "subtract")
 ESTIMATORS = ("fft", "filter")
 
+_SINCE = ("preprocessing", "estimator", "extra_blocks", "smoothing")
+
 
 @dataclass(frozen=True, slots=True)
 class FeatureSettings:
@@ -83,7 +85,15 @@ class FeatureSettings:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The settings as plain JSON values."""
+        """The settings as plain JSON values.
+
+        Those that an earlier version did not have are said only where they are not what it did: what was fingerprinted
+        or saved then stays as it is.
+        """
+        usual, content = FeatureSettings(), self._every()
+        return {name: value for name, value in content.items() if name not in _SINCE or value != usual._every()[name]}
+
+    def _every(self) -> dict[str, Any]:
         return {
             "window_s": self.window_s,
             "overlap": self.overlap,

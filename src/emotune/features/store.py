@@ -136,7 +136,8 @@ def _read_or_compute(
     try:
         with replacing(path) as beside:
             write_table(beside, table, path.stem, _about(recordings, settings))
-    except OSError as error:
+    # HDF5 that cannot write its last bytes raises RuntimeError in place of the reason.
+    except (OSError, RuntimeError) as error:
         table = _with(table, _unwritable(path, error))
     return table if damage is None else _with(table, damage)
 

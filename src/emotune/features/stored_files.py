@@ -7,6 +7,7 @@ followed. A file that is being written has its lock taken and stays.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -26,8 +27,8 @@ __all__ = ["Removed", "StoredFile", "remove_digests", "remove_downloads", "remov
 # What `store` writes: a file, its lock, and what a process that was killed has left of a file.
 _STORED = re.compile(r"([0-9a-f]{16})\.h5")
 _LOCK = re.compile(r"([0-9a-f]{16})\.lock")
-_UNFINISHED = re.compile(r"\.([0-9a-f]{16})-\w+\.h5")
-_DIGEST = re.compile(r"\.?[0-9a-f]{16}(-\w+)?\.json")
+_UNFINISHED = re.compile(r"\.([0-9a-f]{16})-\w{8}\.h5")
+_DIGEST = re.compile(r"[0-9a-f]{16}\.json|\.[0-9a-f]{16}-\w{8}\.json")
 # What `fetching` writes beside the files of a list.
 _SUMS = re.compile(r"[0-9a-f]{16}-[\w.]+\.txt")
 _FETCHED_FOLDERS = ("eegmat",)
@@ -99,8 +100,21 @@ def stored_files(*, verify: bool = False) -> tuple[StoredFile, ...]:
     for path in _ours(cache_folder(), _STORED):
         # Another process may have removed it meanwhile.
         with contextlib.suppress(FileNotFoundError):
-            found.append(_described(path, verify=verify))
+            file = _described(path, verify=verify)
+            if file.state != "of another version" or file.name or _is_of_emotune(path):
+                found.append(file)
     return tuple(sorted(found, key=lambda file: (-file.last_used_s, file.key)))
+
+
+def _is_of_emotune(path: Path) -> bool:
+    """Whether an HDF5 file without a header of ours holds what earlier versions wrote, and not a user's own data."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            return {"values", "content"} <= set(file) and "digest" in file.attrs
+    except Exception:  # HDF5 raises whatever damaged bytes lead it to
+        return False
 
 
 def _described(path: Path, *, verify: bool) -> StoredFile:
@@ -166,9 +180,14 @@ def remove_downloads(*, dry_run: bool = False) -> Removed:
                 removed += Removed(kept=((folder, "is being fetched"),))
                 continue
             words = [line.split() for path in sums for line in path.read_text("utf-8", "replace").splitlines()]
-            names = {line[1] for line in words if len(line) == 2}
-            ours = re.compile("|".join(re.escape(name) + r"(\.part)?" for name in sorted(names)) or r"(?!)")
-            for path in (*_ours(folder, ours), *sums, *_ours(folder, re.compile(re.escape(lock.name)))):
+            digests = {line[1]: line[0].lower() for line in words if len(line) == 2}
+            ours = re.compile("|".join(re.escape(name) + r"(\.part)?" for name in sorted(digests)) or r"(?!)")
+            for path in _ours(folder, ours):
+                if path.name in digests and _sha256(path) != digests[path.name]:
+                    removed += Removed(kept=((path, "is not the file that was fetched"),))
+                else:
+                    removed += _removed(path, dry_run=dry_run)
+            for path in (*sums, *_ours(folder, re.compile(re.escape(lock.name)))):
                 removed += _removed(path, dry_run=dry_run)
         if not dry_run:
             # Stays where the user has put something else there.
@@ -223,6 +242,11 @@ def _free(path: Path) -> Iterator[bool]:
         yield True
     finally:
         lock.release()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _ours(folder: Path, names: re.Pattern[str]) -> list[Path]:
