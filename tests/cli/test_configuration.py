@@ -89,7 +89,7 @@ def test_a_file_of_an_earlier_version_means_what_it_meant_then(write):
     assert {older.source_of(constant.name) for constant in since} == {"default"}
 
 
-@pytest.mark.parametrize("name", ["BANDPASS_HZ", "NOTCH_HERTZ", "EPOCHES", "WINDOWS_S"])
+@pytest.mark.parametrize("name", ["BANDPASS_HZ", "NOTCHES_HZ", "EPOCHES", "WINDOWS_S"])
 def test_a_misspelt_constant_is_named_with_the_one_that_is_meant(write, name):
     with pytest.raises(
         InputError, match=rf"^Expected settings in config\.py.*Received: {name}.*Did you mean [A-Z_]+\?"

@@ -29,6 +29,20 @@ def test_openings_are_counted_by_split_and_data(tmp_path):
     assert [json.loads(line)["data_fingerprint"] for line in lines] == ["aa", "bb", "aa", "aa"]
 
 
+@pytest.mark.parametrize(("protocol", "name"), [("subject", "people"), ("trial", "trials")])
+def test_the_same_people_in_other_windows_are_the_same_part(tmp_path, protocol, name):
+    def split(n_rows, tested, seed=1):
+        rows = (np.arange(start, start + n_rows) for start in (0, n_rows, 2 * n_rows))
+        who = {"train": ["a"], "validation": ["b"], "test": tested}
+        return Split(*rows, **{"protocol": protocol, "seed": seed, "people": {}, name: who})
+
+    ledger = Ledger(tmp_path)
+    assert ledger.record(split(5, ["c", "d"]), data="x", why="score", data_fingerprint="aa") == 1
+    assert ledger.record(split(9, ["d", "c"], seed=2), data="x", why="score", data_fingerprint="aa") == 2
+    assert ledger.record(split(9, ["c"]), data="x", why="score", data_fingerprint="aa") == 1
+    assert ledger.record(split(9, ["c", "d"]), data="x", why="score", data_fingerprint="bb") == 1
+
+
 def test_an_opening_whose_data_are_not_known_counts_for_all(tmp_path):
     ledger = Ledger(tmp_path)
     assert ledger.record(FIRST, data="mine.csv", why="score") == 1

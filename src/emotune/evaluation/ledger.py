@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from emotune.evaluation.splits import Split
+from emotune.files import fingerprint
 
 __all__ = ["LEDGER", "Ledger"]
 
@@ -40,6 +41,7 @@ class Ledger:
             "data": data,
             "data_fingerprint": data_fingerprint,
             "split": split.fingerprint,
+            "test": _test_part(split),
             "process": os.getpid(),
         }
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -56,20 +58,32 @@ class Ledger:
     def openings(self, split: Split, *, data_fingerprint: str = "") -> int:
         """How often the test part of `split` was opened, of these data where their fingerprint is given.
 
+        The same people (or trials) are the same part, however their recordings were cut into windows.
+
         What a line does not say counts as if it were the same, and a damaged line as an opening of this part:
         a test part is never called fresher than it is known to be.
         """
         path = self.folder / LEDGER
         lines = path.read_bytes().splitlines() if path.exists() else []
-        wanted = {"split": split.fingerprint, "data_fingerprint": data_fingerprint}
-        return sum(_may_be(line, wanted) for line in lines if line.strip())
+        return sum(_may_be(line, split, data_fingerprint) for line in lines if line.strip())
 
 
-def _may_be(line: bytes, wanted: dict[str, str]) -> bool:
+def _test_part(split: Split) -> str:
+    """A short name of who is tested; empty where only row numbers tell the part."""
+    names = split.trials.get("test") if split.protocol == "trial" else split.people.get("test")
+    return fingerprint([split.protocol, *sorted(names)]) if names and split.protocol in ("subject", "trial") else ""
+
+
+def _may_be(line: bytes, split: Split, data_fingerprint: str) -> bool:
     try:
         said = json.loads(line)
     except ValueError:
         return True
     if not isinstance(said, dict):
         return True
-    return all(not value or said.get(name) in (value, "", None) for name, value in wanted.items())
+
+    def is_same(name: str, value: str) -> bool:
+        return not value or said.get(name) in (value, "", None)
+
+    same_part = is_same("split", split.fingerprint) or (bool(said.get("test")) and said["test"] == _test_part(split))
+    return is_same("data_fingerprint", data_fingerprint) and same_part
