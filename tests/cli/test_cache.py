@@ -64,7 +64,7 @@ def test_the_list_tells_what_is_stored(folder, capsys):
     assert main(["cache", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "8 × 167" in lines[1]
-    assert "1 s windows, average reference, fft" in lines[1]
+    assert lines[1].endswith("1 s windows")
     assert lines[-1].startswith("2 stored, ")
 
 

@@ -325,3 +325,23 @@ def test_the_shipped_values_are_the_ones_of_the_code(shipped):
     assert tuple(shipped.emotion_labels.values()) == tuple(emotion.name for emotion in EMOTIONS)
     assert shipped.data == "simulated"
     assert metric_named(shipped.metric).name == "balanced_accuracy"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("FILTER_PHASE", "'Zero'"),
+        ("BAD_CHANNELS", "'drop'"),
+        ("BLINKS", "'ICA'"),
+        ("ESTIMATOR", "'welch'"),
+        ("REFERENCE", "'mastoids'"),
+        ("SMOOTHING", "'LDS'"),
+        ("EXTRA_BLOCKS", "['dasn']"),
+        ("BAND_PASS_HZ", "(45.0, 0.5)"),
+        ("BASELINE", "'minus'"),
+    ],
+)
+def test_a_value_that_is_not_known_is_said_of_its_constant(write, name, value):
+    configuration = read_configuration(write({name: f"{name} = {value}\n"}))
+    with pytest.raises(InputError, match=rf"^`{name}` of config\.py must be .* Received: "):
+        _ = configuration.feature_settings

@@ -8,6 +8,7 @@ import pytest
 from emotune.errors import InputError
 from emotune.features.extraction import extract_all
 from emotune.features.inspection import inspect_recordings
+from emotune.features.preprocessing import Preprocessing
 from emotune.features.settings import FeatureSettings
 from emotune.findings import Finding
 from emotune.recordings.channels import CHANNELS, EPOC_CHANNELS
@@ -97,3 +98,22 @@ def test_what_the_reader_of_a_set_says_is_not_said_again():
     assert len([f for f in extract_all(recordings, SETTINGS).findings if f.name == "clipped-channel"]) == 1
     recordings = RecordingsInMemory([clipped])
     assert [f.name for f in extract_all(recordings, SETTINGS).findings] == ["clipped-channel"]
+
+
+def test_what_stops_on_the_way_to_the_vectors_is_found():
+    recordings = RecordingsInMemory([noise(seconds=9.0, emotion="joy"), noise(seconds=9.0, seed=1, emotion="calm")])
+    settings = FeatureSettings(preprocessing=Preprocessing(resample_hz=80.0))
+    found = inspect_recordings(recordings, settings)
+    assert [f.name for f in found.findings if f.severity == "error"] == ["no-vectors"] * 2
+    with pytest.raises(InputError, match="at least 90 Hz"):
+        extract_all(recordings, settings)
+
+
+def test_rejected_windows_are_not_counted():
+    quiet, loud = noise(seconds=9.0, emotion="joy"), noise(seconds=9.0, seed=1, emotion="calm")
+    samples = loud.samples_uv.copy()
+    samples[:, :200] *= 100
+    recordings = RecordingsInMemory([quiet, replace(loud, samples_uv=samples)])
+    found = inspect_recordings(recordings, FeatureSettings(preprocessing=Preprocessing(reject_uv=200.0)))
+    assert found.n_windows.tolist() == [2, 1]
+    assert "rejected-windows" in [finding.name for finding in found.findings]

@@ -6,8 +6,11 @@ import pickle
 import pytest
 
 from emotune.errors import InputError
+from emotune.features.extraction import fingerprint_of_features
 from emotune.features.layout import BANDS_HZ
+from emotune.features.preprocessing import Preprocessing
 from emotune.features.settings import FeatureSettings
+from emotune.recordings.simulator import Simulator
 
 OTHERS = FeatureSettings(window_s=2, overlap=0.5, bands_hz={"alpha": (8, 13), "theta": (4, 8)}, reference="none")
 
@@ -56,3 +59,21 @@ def test_a_file_of_another_version_is_refused(change):
     content = FeatureSettings().to_dict() | change if change else {"window_s": 4.0}
     with pytest.raises(InputError, match=r"Expected the feature settings.*Received: .*Write the file anew"):
         FeatureSettings.from_dict(content)
+
+
+def test_in_short_it_tells_what_is_not_usual():
+    assert FeatureSettings().in_short() == "4 s windows"
+    steps = Preprocessing((1.0, None), notch_hz=50.0, reject_uv=150.0, blinks="ica")
+    other = FeatureSettings(2.0, 0.5, smoothing="lds", estimator="filter", preprocessing=steps, extra_blocks=("dasm",))
+    assert other.in_short() == (
+        "2 s windows, overlap 0.5, estimator filter, extra_blocks dasm, smoothing lds, band_pass_hz 1.0 None, "
+        "notch_hz 50.0, blinks ica, reject_uv 150.0"
+    )
+
+
+def test_what_was_fingerprinted_before_stays_as_it_is():
+    assert set(FeatureSettings().to_dict()) == {"window_s", "overlap", "bands_hz", "channels", "reference", "baseline"}
+    assert fingerprint_of_features(Simulator(), FeatureSettings()) == "e11a07a3a6f62d66"
+    other = FeatureSettings(preprocessing=Preprocessing(notch_hz=50.0), smoothing="lds")
+    assert set(other.to_dict()) - set(FeatureSettings().to_dict()) == {"preprocessing", "smoothing"}
+    assert FeatureSettings.from_dict(other.to_dict()) == other

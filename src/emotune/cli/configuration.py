@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import re
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -22,7 +24,7 @@ __all__ = ["Configuration", "constants_in", "not_applied", "read_configuration",
 # The 32 channels in full would push the sources out of sight.
 _SHOWN_IN_FULL = 8
 
-# BANDPASS_HZ is meant for BAND_PASS_HZ (0.96), EPOCHES for EPOCHS (0.92); WINDOW (0.86) may be a name of the user's own.
+# BANDPASS_HZ is meant for BAND_PASS_HZ (0.96), EPOCHES for EPOCHS (0.92); WINDOW (0.86) may be the user's own name.
 _NEARLY = 0.88
 
 
@@ -85,30 +87,35 @@ class Configuration:
 
     @property
     def feature_settings(self) -> FeatureSettings:
-        """How recordings become vectors."""
+        """How recordings become vectors.
+
+        Raises:
+            InputError: if a value is none of those that are known.
+        """
         from emotune.features.preprocessing import Preprocessing
         from emotune.features.settings import FeatureSettings
 
-        return FeatureSettings(
-            window_s=self.values["WINDOW_S"],
-            overlap=self.values["WINDOW_OVERLAP"],
-            bands_hz=self.values["BANDS_HZ"],
-            channels=self.channels,
-            reference=self.values["REFERENCE"],
-            baseline=self.values["BASELINE"],
-            preprocessing=Preprocessing(
-                band_pass_hz=self.values["BAND_PASS_HZ"],
-                notch_hz=self.values["NOTCH_HZ"],
-                resample_hz=self.values["RESAMPLE_HZ"],
-                phase=self.values["FILTER_PHASE"],
-                bad_channels=self.values["BAD_CHANNELS"],
-                blinks=self.values["BLINKS"],
-                reject_uv=self.values["REJECT_UV"],
-            ),
-            estimator=self.values["ESTIMATOR"],
-            extra_blocks=tuple(self.values["EXTRA_BLOCKS"]),
-            smoothing=self.values["SMOOTHING"],
-        )
+        with _by_their_constants(self):
+            return FeatureSettings(
+                window_s=self.values["WINDOW_S"],
+                overlap=self.values["WINDOW_OVERLAP"],
+                bands_hz=self.values["BANDS_HZ"],
+                channels=self.channels,
+                reference=self.values["REFERENCE"],
+                baseline=self.values["BASELINE"],
+                preprocessing=Preprocessing(
+                    band_pass_hz=self.values["BAND_PASS_HZ"],
+                    notch_hz=self.values["NOTCH_HZ"],
+                    resample_hz=self.values["RESAMPLE_HZ"],
+                    phase=self.values["FILTER_PHASE"],
+                    bad_channels=self.values["BAD_CHANNELS"],
+                    blinks=self.values["BLINKS"],
+                    reject_uv=self.values["REJECT_UV"],
+                ),
+                estimator=self.values["ESTIMATOR"],
+                extra_blocks=tuple(self.values["EXTRA_BLOCKS"]),
+                smoothing=self.values["SMOOTHING"],
+            )
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
@@ -217,6 +224,24 @@ def constants_in(path: Path | str) -> dict[str, Any]:
         for constant in CONSTANTS
         if constant.name in found
     }
+
+
+# Where a constant is not its setting's name in capitals.
+_CONSTANT_OF = {"overlap": "WINDOW_OVERLAP", "phase": "FILTER_PHASE"}
+
+
+@contextlib.contextmanager
+def _by_their_constants(configuration: Configuration) -> Iterator[None]:
+    """Name in an error the constant that a setting came from, and the file or option that said so."""
+    try:
+        yield
+    except InputError as error:
+        found = re.match(r"`([a-z_]+)` must be", str(error))
+        name = _CONSTANT_OF.get(found[1], found[1].upper()) if found else ""
+        if found is None or name not in configuration.values:
+            raise
+        said = str(error).replace(f"`{found[1]}`", f"`{name}` of {configuration.source_of(name)}", 1)
+        raise InputError(said) from error
 
 
 def _refuse_misspelt(found: Mapping[str, Any], where: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emotune.cli.command import add_output_arguments
@@ -46,7 +47,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="cuts ratings in two: 5, '>=4.5', or none to take them as they are",
     )
     parser.add_argument(
-        "--window-s", type=float, metavar="S", default=4.0, help="length of a window (default: %(default)s)"
+        "--window-s", type=float, metavar="S", help="length of a window (default: WINDOW_S of src/config.py, else 4)"
     )
     add_output_arguments(parser)
 
@@ -58,11 +59,10 @@ def run(arguments: Namespace) -> int:
         InputError: if it cannot be read, or has no such target.
     """
     from emotune.data.sources import Vectors, open_source
-    from emotune.features.settings import FeatureSettings
     from emotune.recordings.targets import parse_targets
 
     choices = parse_targets(arguments.target, arguments.threshold)
-    settings = FeatureSettings(window_s=arguments.window_s)
+    settings = _settings(arguments.window_s)
     fetch(arguments.data, quiet=arguments.quiet)
     source = open_source(arguments.data)
     if isinstance(source, Vectors):
@@ -73,6 +73,18 @@ def run(arguments: Namespace) -> int:
         if not arguments.quiet or finding.severity != "note":
             print(f"{finding.severity}: {finding}")
     return _CANNOT_BE_USED if any(finding.severity == "error" for finding in findings) else 0
+
+
+def _settings(window_s: float | None) -> FeatureSettings:
+    """Those of src/config.py where the command is run in the project's folder, as a search there would take them."""
+    from emotune.features.settings import FeatureSettings
+
+    config = Path("src/config.py")
+    if config.is_file() and Path("run_hyperparameter_tuning.py").is_file():
+        from emotune.cli.configuration import read_configuration
+
+        return read_configuration(config).overridden({"WINDOW_S": window_s}).feature_settings
+    return FeatureSettings() if window_s is None else FeatureSettings(window_s=window_s)
 
 
 def _show_recordings(

@@ -19,11 +19,13 @@ def load(configuration: Configuration, *, quiet: bool) -> Prepared:
     from emotune.studies.preparation import prepare
 
     normalise = str(configuration.values["NORMALISE"])
-    Normalisation.parse(normalise)  # a slip of the pen is said before anything is fetched
+    # A slip of the pen is said before anything is fetched.
+    Normalisation.parse(normalise)
+    settings = configuration.feature_settings
     fetch(configuration.data, quiet=quiet)
     prepared = prepare(
         configuration.data,
-        configuration.feature_settings,
+        settings,
         n_steps=configuration.n_steps,
         seed=configuration.seed,
         class_names=configuration.class_names,

@@ -144,6 +144,7 @@ def _search(arguments: Namespace, configuration: Configuration, models: Path, be
     # A slip of the pen is said before anything is read.
     chosen_method(arguments.method, arguments.tuning_algorithm or "", arguments.study)
     metric = metric_named(configuration.metric)
+    _ = configuration.feature_settings
     # TensorFlow is imported in the background while the data is read.
     warm_up()
     from emotune.cli.loading import load

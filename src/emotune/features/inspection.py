@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotune.errors import InputError
-from emotune.features.extraction import examine
+from emotune.features.extraction import examine, extract
 from emotune.features.findings import findings_of_set
 from emotune.features.parallel import bare, each_recording
 from emotune.features.settings import FeatureSettings
@@ -38,7 +38,7 @@ class Inspection:
         ratings: what the person said, by name; NaN for no answer.
         seconds: its length.
         baseline_s: length of the rest before it; 0 for none.
-        n_windows: windows of the settings' length that fit into it, breaks not counted.
+        n_windows: windows that a search would have of it.
         rates_hz: recordings of each sampling rate.
         n_channels: recordings of each number of channels in the file.
         interpolated: in how many recordings each channel of the layout is missing.
@@ -172,9 +172,18 @@ def _inspected(recording: Recording, settings: FeatureSettings) -> _Inspected:
     except InputError as error:
         return replace(one, findings=(Finding("cap", "error", str(error)),))
     is_whole = not any(finding.severity == "error" for finding in examined.findings)
+    findings = (*examined.findings, *_short(recording, windows, settings))
+    if is_whole and windows:
+        # What only the way to the vectors shows: filters, rejected windows, the rest before.
+        try:
+            features = extract(recording, settings)
+            findings, windows = features.findings, len(features.values)
+        except InputError as error:
+            findings = (*findings, Finding("no-vectors", "error", str(error)))
     return replace(
         one,
-        findings=(*examined.findings, *_short(recording, windows, settings)),
+        n_windows=windows,
+        findings=findings,
         interpolated=examined.montage.interpolated,
         n_layout=examined.montage.layout.n_channels,
         has_blinks=is_whole and find_blinks(examined.recording) is not None,

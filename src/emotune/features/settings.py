@@ -84,6 +84,12 @@ class FeatureSettings:
             *([f"smoothing over later windows ({self.smoothing})"] if self.smoothing != "none" else []),
         )
 
+    def in_short(self) -> str:
+        """The windows, and every other setting that is not the usual one, for people."""
+        usual, own = (_flat(settings) for settings in (FeatureSettings(), self))
+        others = [f"{name} {value}" for name, value in own.items() if value != usual[name] and name != "window_s"]
+        return ", ".join([f"{self.window_s:g} s windows", *others])
+
     def to_dict(self) -> dict[str, Any]:
         """The settings as plain JSON values.
 
@@ -123,6 +129,17 @@ class FeatureSettings:
                 f"Write the file anew with this version of emotune."
             )
         return cls(**{**content, "preprocessing": Preprocessing.from_dict(content.get("preprocessing", {}))})
+
+
+def _flat(settings: FeatureSettings) -> dict[str, str]:
+    """Each setting in a few words, by its name, those of the preprocessing among them."""
+    content = {**settings._every(), **settings.preprocessing.to_dict()}
+    del content["preprocessing"]
+    content["bands_hz"] = [f"{name} {low:g}-{high:g}" for name, (low, high) in settings.bands_hz.items()]
+    content["channels"] = [f"{len(settings.channels)}: {settings.channels[0]} ... {settings.channels[-1]}"]
+    return {
+        name: " ".join(map(str, value)) if isinstance(value, list) else str(value) for name, value in content.items()
+    }
 
 
 def _checked_bands(bands_hz: Any) -> dict[str, tuple[float, float]]:

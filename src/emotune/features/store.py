@@ -105,10 +105,9 @@ def _opened(path: Path) -> FeatureTable | None:
 
 def _about(recordings: RecordingSet, settings: FeatureSettings) -> dict[str, str]:
     """For lists of what is stored."""
-    windows = f"{settings.window_s:g} s windows" + (f", overlap {settings.overlap:g}" if settings.overlap else "")
     return {
         "name": recordings.name[:_LONGEST_NAME],
-        "settings": f"{windows}, {settings.reference} reference, {settings.estimator}",
+        "settings": settings.in_short()[:_LONGEST_NAME],
         "code": code_version(),
     }
 
