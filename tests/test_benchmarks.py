@@ -1,5 +1,6 @@
 """The benchmarks run and print what README quotes; how fast anything is, no test says."""
 
+import re
 import subprocess
 import sys
 
@@ -22,7 +23,7 @@ def test_the_benchmark_of_the_features_prints_its_tables(tmp_path):
         table = "\n".join(lines[title : title + 10])
         assert "emotune, all values" in table
         assert "SciPy welch, each window" in table
-        assert "MNE psd_array_welch, 256 windows at once" in table
+        assert re.search(r"MNE psd_array_welch, \d+ windows at once", table)
     (ours, _) = [line.split() for line in lines if line.startswith("emotune, all values")]
     assert ours[3] == "167"
     assert float(ours[4].replace(",", "")) > 0

@@ -78,9 +78,9 @@ def _content(recording: Recording) -> list[object]:
     return [
         digest.hexdigest(),
         [list(array.shape) for array in samples],
-        recording.sampling_rate_hz,
+        float(recording.sampling_rate_hz),
         list(recording.channel_names),
         [getattr(recording, name) for name in texts],
-        {name: str(value) for name, value in recording.ratings.items()},  # JSON has no word for NaN
-        [list(pair) for pair in recording.breaks_s],
+        {name: str(float(value)) for name, value in recording.ratings.items()},  # JSON has no word for NaN
+        [[float(start), float(stop)] for start, stop in recording.breaks_s],
     ]
