@@ -123,11 +123,8 @@ class VectorStream:
         self._rate_hz = self._causal.sampling_rate_hz
         self._n_window, self._n_step = window_in_samples(self._rate_hz, settings.window_s, settings.overlap)
         self._reject_uv = steps.reject_uv
-        # Refuses a rate or a window that the bands do not fit, before a sample has come; also the recorder's own rate,
-        # as a resampled signal holds no more than was recorded.
-        for rate_hz in (self._in_hz, self._rate_hz):
-            n_window, _ = window_in_samples(rate_hz, settings.window_s, settings.overlap)
-            compute_vectors(np.zeros((0, self.layout.n_channels, n_window), np.float32), rate_hz, self.layout)
+        # Refuses a rate or a window that the bands do not fit, before a sample has come.
+        compute_vectors(np.zeros((0, self.layout.n_channels, self._n_window), np.float32), self._rate_hz, self.layout)
         self._rest: NDArray[np.float32] | float = 0.0
         if (settings.baseline == "subtract") != (rest_uv is not None):
             raise InputError(
