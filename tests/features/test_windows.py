@@ -105,9 +105,9 @@ def test_overlapping_windows_and_several_breaks():
 
 
 def test_windows_are_in_a_row_a_hop_apart_and_in_one_stretch():
-    first = np.array([0, 32, 64, 160, 192, 224])  # two are missing behind the third
-    assert are_next(window_numbers(first, 32, [(0, 300)])).tolist() == [True, True, False, True, True]
+    starts_s = np.array([0, 32, 64, 160, 192, 224]) / 128.0  # two are missing behind the third
+    assert are_next(window_numbers(starts_s, 128.0, 32, [(0, 300)])).tolist() == [True, True, False, True, True]
     # A point between two windows takes none away, and is a break all the same.
-    in_two = window_numbers(first, 32, [(0, 128), (150, 224), (224, 300)])
+    in_two = window_numbers(starts_s, 128.0, 32, [(0, 128), (150, 224), (224, 300)])
     assert are_next(in_two).tolist() == [True, True, False, True, False]
-    assert window_numbers(first[:0], 32, []).shape == (0,)
+    assert window_numbers(starts_s[:0], 128.0, 32, []).shape == (0,)

@@ -110,11 +110,9 @@ def extract(recording: Recording, settings: FeatureSettings) -> RecordingFeature
         whole, rejected = _amplitude(windows, whole, settings.preprocessing.reject_uv, place)
         if not whole.all():
             windows, starts_s = windows[whole], starts_s[whole]
-        starts = np.round(starts_s * rate_hz).astype(np.int64)
-        _, step = window_in_samples(rate_hz, settings.window_s, settings.overlap)
-        numbers = window_numbers(starts, step, part.stretches)
         powers = None
         if settings.estimator == "filter":
+            starts = np.round(starts_s * rate_hz).astype(np.int64)
             powers = filtered_powers(mapped, rate_hz, montage.layout, starts, windows.shape[-1], part.stretches)
         values = compute_vectors(windows, rate_hz, montage.layout, powers)
         # Judged before the baseline is taken away: a difference of two floors is no floor.
@@ -123,6 +121,8 @@ def extract(recording: Recording, settings: FeatureSettings) -> RecordingFeature
         if settings.baseline == "subtract":
             rest, of_rest = baseline_vector(part, matrix, montage, settings, place)
             values = values - rest
+        _, step = window_in_samples(rate_hz, settings.window_s, settings.overlap)
+        numbers = window_numbers(starts_s, rate_hz, step, part.stretches)
         values = smoothed(values, numbers, settings.smoothing)
     findings = (*examined.findings, *done.findings, *broken, *rejected, *silent, *of_rest)
     return RecordingFeatures(values, starts_s, numbers, montage.layout, montage.interpolated, findings)

@@ -97,17 +97,21 @@ def _in_samples(sampling_rate_hz: float, window_s: float, overlap: float) -> tup
     return n_times_window, max(1, round(n_times_window * (1.0 - overlap)))
 
 
-def window_numbers(first: NDArray[np.int64], step: int, stretches: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
+def window_numbers(
+    starts_s: NDArray[np.float64], sampling_rate_hz: float, step: int, stretches: Sequence[tuple[int, int]]
+) -> NDArray[np.int64]:
     """Numbers that tell which windows are in a row, see `are_next`: `(n_windows,)` -> `(n_windows,)`.
 
     Hops are counted from the first sample of the recording, and every break on the way counts as one more: also one
     that is a point between two windows and so takes none of them away.
 
     Args:
-        first: first sample of each window, a multiple of `step`; each lies in one stretch.
+        starts_s: start of each window in seconds, each within one stretch.
+        sampling_rate_hz: samples a second.
         step: from the start of a window to that of the next, in samples.
         stretches: first and last sample (not included) of each stretch without a break, in order.
     """
+    first = np.round(starts_s * sampling_rate_hz).astype(np.int64)
     begins = np.array([start for start, _ in stretches], dtype=np.int64)
     return np.asarray(first // step + np.searchsorted(begins, first, side="right"), dtype=np.int64)
 
