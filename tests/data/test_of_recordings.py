@@ -9,6 +9,7 @@ import pytest
 from emotune.data.of_recordings import dataset_of_recordings
 from emotune.data.sources import load_dataset
 from emotune.errors import InputError
+from emotune.features.extraction import extract
 from emotune.features.preprocessing import Preprocessing
 from emotune.features.settings import FeatureSettings
 from emotune.recordings.targets import Rating, parse_targets
@@ -125,6 +126,28 @@ def test_a_sequence_never_joins_two_pieces_of_a_trial():
     assert dataset.groups["subject"].tolist() == ["a", "b", "b"]
     alone = dataset_of_recordings(RecordingsInMemory([second, other], version="2"), SETTINGS, n_steps=3)
     np.testing.assert_array_equal(dataset.inputs, alone.inputs)
+
+
+def test_a_sequence_never_crosses_a_break_between_two_windows():
+    trials = noise(seconds=24.0, seed=1, subject="a", emotion="joy")
+    broken, other = replace(trials, breaks_s=((12.0, 12.0),)), noise(seconds=24.0, seed=3, subject="b", emotion="calm")
+    dataset = dataset_of_recordings(RecordingsInMemory([broken, other]), SETTINGS, n_steps=2)
+    own = dataset.inputs[dataset.groups["subject"] == "a"]
+    np.testing.assert_array_equal(own, extract(trials, SETTINGS).values[[[0, 1], [3, 4]]])
+    assert [f.message for f in dataset.findings if f.name == "windows-left-over"] == [
+        "2 of 12 windows of in memory fill no sequence of 2 within a trial and are not used."
+    ]
+
+
+def test_windows_whose_hop_is_rounded_to_samples_are_a_sequence_whatever_their_rate():
+    """Half as much again as the settings say at 100 Hz, a quarter at 250 Hz."""
+    settings = FeatureSettings(window_s=1.0, overlap=0.9935)
+    both = [
+        noise(seconds=1.1, rate_hz=rate_hz, seed=i, subject=str(i), emotion=emotion)
+        for i, (rate_hz, emotion) in enumerate([(100.0, "joy"), (250.0, "calm")])
+    ]
+    dataset = dataset_of_recordings(RecordingsInMemory(both), settings, n_steps=2)
+    assert [int((dataset.groups["subject"] == subject).sum()) for subject in "01"] == [5, 6]
 
 
 def test_another_reading_of_the_same_files_is_another_dataset():

@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 from emotune.errors import InputError
 from emotune.features.extraction import FeatureSettings, extract, extract_all, fingerprint_of_features
 from emotune.features.layout import CHANNELS, FEATURE_NAMES, STANDARD
+from emotune.features.preprocessing import Preprocessing
+from emotune.features.smoothing import smoothed
 from emotune.features.vector import compute_vectors
+from emotune.features.windows import are_next
 from emotune.recordings.targets import Rating
 
 MUSE = ("TP9", "AF7", "AF8", "TP10")
@@ -171,6 +174,39 @@ def test_windows_that_touch_a_break_are_left_out_with_a_note(recording):
         "Expected windows without an interruption in noise0.edf. Received: 2 of 5 that touch a bad stretch or a break "
         "of the recording; they are left out."
     )
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        Preprocessing(),
+        Preprocessing(band_pass_hz=(1.0, 45.0)),
+        Preprocessing(resample_hz=100.0),
+        Preprocessing(band_pass_hz=(2.0, 45.0), phase="zero"),
+        Preprocessing(bad_channels="interpolate"),
+    ],
+)
+@pytest.mark.parametrize("smoothing", ["average:3", "lds"])
+def test_a_break_between_two_windows_takes_none_away_and_parts_them_all_the_same(recording, steps, smoothing):
+    """As between trials that were put end to end: each stretch is smoothed as if it were alone."""
+    trials = recording(seconds=24)
+    trials.samples_uv[:, 12 * 128 :] *= 50
+    broken = replace(trials, breaks_s=((12.0, 12.0), (20.0, 20.0)))
+    plain = extract(broken, replace(FOUR, preprocessing=steps))
+    assert plain.starts_s.tolist() == [0, 4, 8, 12, 16, 20]
+    assert are_next(plain.numbers).tolist() == [True, True, False, True, False]
+    found = extract(broken, replace(FOUR, preprocessing=steps, smoothing=smoothing))
+    alone = [smoothed(part, np.arange(len(part)), smoothing) for part in np.split(plain.values, [3, 5])]
+    np.testing.assert_array_equal(found.values, np.concatenate(alone))
+
+
+def test_windows_whose_hop_is_rounded_up_by_half_are_in_a_row(recording):
+    chosen = FeatureSettings(window_s=1.0, overlap=0.995)  # 0.64 of a sample: a hop is a sample
+    features = extract(recording(seconds=1.25), chosen)
+    assert len(features.values) == 33
+    assert are_next(features.numbers).all()
+    smooth = extract(recording(seconds=1.25), replace(chosen, smoothing="average:5"))
+    np.testing.assert_array_equal(smooth.values, smoothed(features.values, np.arange(33), "average:5"))
 
 
 def test_a_recording_of_broken_windows_alone_is_refused(recording):

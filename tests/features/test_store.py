@@ -16,7 +16,7 @@ from emotune.errors import InputError
 from emotune.features import store
 from emotune.features.extraction import FeatureSettings, FeatureTable
 from emotune.features.store import cache_folder, stored_features
-from emotune.features.store_file import DamagedStore, read_table
+from emotune.features.store_file import STORE_VERSION, DamagedStore, read_table
 from emotune.recordings.targets import Rating
 
 SECOND = FeatureSettings(window_s=1.0)
@@ -39,7 +39,18 @@ def stored_file(folder: Path) -> Path:
 
 
 def assert_same(one: FeatureTable, other: FeatureTable) -> None:
-    for name in ("values", "emotion", "subject", "session", "trial", "stimulus", "recording", "starts_s", "stops_s"):
+    for name in (
+        "values",
+        "emotion",
+        "subject",
+        "session",
+        "trial",
+        "stimulus",
+        "recording",
+        "starts_s",
+        "stops_s",
+        "numbers",
+    ):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
         assert getattr(one, name).dtype.kind == getattr(other, name).dtype.kind
     assert one.ratings.keys() == other.ratings.keys()
@@ -138,7 +149,8 @@ def of_another_schema(path: Path) -> None:
 def of_a_later_version(path: Path) -> None:
     import zlib
 
-    content = path.read_bytes().replace(b"emotune vectors 4", b"emotune vectors 5", 1)
+    this, later = (b"emotune vectors %d" % version for version in (STORE_VERSION, STORE_VERSION + 1))
+    content = path.read_bytes().replace(this, later, 1)
     path.write_bytes(content[:4088] + b"%08x" % zlib.crc32(content[:4088]) + content[4096:])
 
 

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from emotune.errors import InputError
 from emotune.features.extraction import extract
+from emotune.features.layout import CHANNELS, EXTRA_BLOCKS
 from emotune.features.preprocessing import Preprocessing
 from emotune.features.settings import FeatureSettings
-from emotune.features.stream import VectorStream
+from emotune.features.stream import StreamedVectors, VectorStream
+from emotune.features.windows import are_next
 from emotune.recordings.recording import Recording, centred_uv
 
 EIGHT = ("Fp1", "Fp2", "C3", "C4", "P3", "P4", "O1", "O2")
@@ -43,17 +45,18 @@ def finished(raw, rate_hz, **fields):
 
 def streamed(stream, raw, sizes, gaps=()):
     """Push `raw` in chunks of these sizes again and again, with a gap said at each of `gaps`."""
-    values, starts, at, turn = [], [], 0, 0
+    values, starts, numbers, at, turn = [], [], [], 0, 0
     while at < raw.shape[1]:
         if at in gaps:
             stream.gap()
         stop = min([at + sizes[turn % len(sizes)], raw.shape[1], *(gap for gap in gaps if gap > at)])
-        vectors, starts_s = stream.push(raw[:, at:stop])
-        assert len(vectors) == len(starts_s)
-        values.append(vectors)
-        starts.append(starts_s)
+        pushed = stream.push(raw[:, at:stop])
+        assert len(pushed.values) == len(pushed.starts_s) == len(pushed.numbers)
+        values.append(pushed.values)
+        starts.append(pushed.starts_s)
+        numbers.append(pushed.numbers)
         at, turn = stop, turn + 1
-    return np.concatenate(values), np.concatenate(starts)
+    return StreamedVectors(np.concatenate(values), np.concatenate(starts), np.concatenate(numbers))
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)
@@ -70,10 +73,11 @@ def test_a_stream_gives_the_vectors_of_the_finished_recording(steps, rate_hz, si
     raw = raw_uv(rate_hz, 8.0, offset_uv)
     breaks_s = () if gap is None else ((gap / rate_hz, gap / rate_hz),)
     whole = extract(finished(raw, rate_hz, breaks_s=breaks_s), chosen)
-    values, starts_s = streamed(VectorStream(EIGHT, rate_hz, chosen), raw, sizes, () if gap is None else (gap,))
-    np.testing.assert_array_equal(starts_s, whole.starts_s)
-    np.testing.assert_allclose(values, whole.values, **CLOSE)
-    assert len(values) > 2
+    live = streamed(VectorStream(EIGHT, rate_hz, chosen), raw, sizes, () if gap is None else (gap,))
+    np.testing.assert_array_equal(live.starts_s, whole.starts_s)
+    np.testing.assert_array_equal(are_next(live.numbers), are_next(whole.numbers))
+    np.testing.assert_allclose(live.values, whole.values, **CLOSE)
+    assert len(live.values) > 2
 
 
 @pytest.mark.parametrize("size", [1, 4096])
@@ -81,8 +85,8 @@ def test_single_samples_and_one_large_chunk_at_1000_hz(size):
     steps = replace(STEPS["all"], resample_hz=128.0)
     chosen = FeatureSettings(window_s=1.0, preprocessing=steps, extra_blocks=("relative_power", "band_entropy"))
     raw = raw_uv(1000.0, 2.2, 1e4)
-    values, _ = streamed(VectorStream(EIGHT, 1000.0, chosen), raw, [size])
-    np.testing.assert_allclose(values, extract(finished(raw, 1000.0), chosen).values, **CLOSE)
+    live = streamed(VectorStream(EIGHT, 1000.0, chosen), raw, [size])
+    np.testing.assert_allclose(live.values, extract(finished(raw, 1000.0), chosen).values, **CLOSE)
 
 
 def test_lost_samples_are_a_break_of_the_finished_recording():
@@ -105,9 +109,10 @@ def test_a_recorder_that_stood_still_is_a_gap(sizes):
     raw[:, 1000:1040] = raw[:, 1000:1001]  # less than half a second: as it is
     whole = extract(finished(raw, 128.0), chosen)
     assert len(whole.starts_s) == 12 - 2
-    values, starts_s = streamed(VectorStream(EIGHT, 128.0, chosen), raw, sizes)
-    np.testing.assert_array_equal(starts_s, whole.starts_s)
-    np.testing.assert_allclose(values, whole.values, **CLOSE)
+    live = streamed(VectorStream(EIGHT, 128.0, chosen), raw, sizes)
+    np.testing.assert_array_equal(live.starts_s, whole.starts_s)
+    np.testing.assert_array_equal(are_next(live.numbers), are_next(whole.numbers))
+    np.testing.assert_allclose(live.values, whole.values, **CLOSE)
 
 
 def test_windows_that_span_too_much_are_left_out_as_offline():
@@ -115,10 +120,11 @@ def test_windows_that_span_too_much_are_left_out_as_offline():
     raw = raw_uv(128.0, 8.0, 1e5)
     raw[2, 300:310] += 500.0
     whole = extract(finished(raw, 128.0), chosen)
-    values, starts_s = streamed(VectorStream(EIGHT, 128.0, chosen), raw, [50])
-    assert 2.0 not in starts_s and len(starts_s) == 7
-    np.testing.assert_array_equal(starts_s, whole.starts_s)
-    np.testing.assert_allclose(values, whole.values, **CLOSE)
+    live = streamed(VectorStream(EIGHT, 128.0, chosen), raw, [50])
+    assert 2.0 not in live.starts_s and len(live.starts_s) == 7
+    np.testing.assert_array_equal(live.starts_s, whole.starts_s)
+    np.testing.assert_array_equal(are_next(live.numbers), are_next(whole.numbers))
+    np.testing.assert_allclose(live.values, whole.values, **CLOSE)
 
 
 def test_an_offset_that_moves_between_windows_changes_nothing():
@@ -137,8 +143,8 @@ def test_a_bad_channel_is_interpolated_as_a_constant_one_is_offline():
     whole = extract(Recording(centred_uv(constant), 128.0, names), chosen)
     stream = VectorStream(names, 128.0, chosen, bad_channels=["Cz"])
     raw[8, 100] = np.nan  # of what is not used nothing is asked
-    values, _ = streamed(stream, raw, [33])
-    np.testing.assert_allclose(values, whole.values, **CLOSE)
+    live = streamed(stream, raw, [33])
+    np.testing.assert_allclose(live.values, whole.values, **CLOSE)
     assert (stream.layout, stream.interpolated) == (whole.layout, whole.interpolated)
 
 
@@ -146,8 +152,8 @@ def test_the_vector_of_a_rest_is_taken_away():
     chosen = FeatureSettings(window_s=1.0, baseline="subtract", preprocessing=STEPS["all"])
     raw, rest = raw_uv(250.0, 6.0, 1e4), raw_uv(250.0, 4.0, 1e4, seed=2)
     whole = extract(finished(raw, 250.0, baseline_uv=centred_uv(rest)), chosen)
-    values, _ = streamed(VectorStream(EIGHT, 250.0, chosen, rest_uv=rest), raw, [100])
-    np.testing.assert_allclose(values, whole.values, **CLOSE)
+    live = streamed(VectorStream(EIGHT, 250.0, chosen, rest_uv=rest), raw, [100])
+    np.testing.assert_allclose(live.values, whole.values, **CLOSE)
     without = replace(chosen, baseline="cut")
     for wrong in ({"settings": chosen}, {"settings": without, "rest_uv": rest}):
         with pytest.raises(InputError, match="Expected `rest_uv`.*Received: baseline="):
@@ -165,23 +171,65 @@ def test_memory_stays_within_a_window_and_what_waits(window_s, most):
     assert n_windows == (130 - window_s) / (0.5 * window_s) // 1 + 1
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
+@pytest.mark.parametrize("value", [np.nan, -np.inf, 1e300, 1.01e9, -1e15])
 def test_a_chunk_that_cannot_be_used_is_refused_and_the_stream_goes_on_after_a_gap(value):
     chosen = FeatureSettings(window_s=1.0, preprocessing=STEPS["band-pass"])
     raw = raw_uv(128.0, 6.0)
     stream = VectorStream(EIGHT, 128.0, chosen)
-    first, _ = stream.push(raw[:, :300])
+    first = stream.push(raw[:, :300])
     spoilt = raw[:, 300:428].copy()
     spoilt[3, 5] = value
-    with pytest.raises(InputError, match=r"Expected (finite samples|windows of finite values).*Received: .*NaN"):
+    with pytest.raises(InputError, match="Expected finite samples of at most 1e[+]09 µV. Received: 1 that are.* C4"):
         stream.push(spoilt)
     with pytest.raises(InputError, match=r"Expected `gap\(\)`.*Received: further samples"):
         stream.push(raw[:, 428:])
-    stream.gap(0 if value == 1e300 else 128)
-    second, starts_s = stream.push(raw[:, 428:])
-    np.testing.assert_array_equal(starts_s, [4.0, 5.0])
+    stream.gap(128)
+    second = stream.push(raw[:, 428:])
+    np.testing.assert_array_equal(second.starts_s, [4.0, 5.0])
     whole = extract(finished(raw, 128.0, breaks_s=((300 / 128, 428 / 128),)), chosen)
-    np.testing.assert_allclose(np.concatenate([first, second]), whole.values, **CLOSE)
+    np.testing.assert_allclose(np.concatenate([first.values, second.values]), whole.values, **CLOSE)
+
+
+@pytest.mark.parametrize("rate_hz", [128.0, 20_000.0])
+def test_the_largest_samples_that_are_taken_have_vectors(rate_hz):
+    """Also at the highest band that there may be, and in electrodes that others are interpolated from."""
+    bands = {"alpha": (8.0, 14.0), "rest": (14.0, rate_hz / 2)}
+    chosen = FeatureSettings(window_s=1.0, bands_hz=bands, extra_blocks=tuple(EXTRA_BLOCKS))
+    largest = 1e9 * np.random.default_rng(0).choice([-1.0, 1.0], size=(12, round(rate_hz)))
+    stream = VectorStream(CHANNELS[:12], rate_hz, chosen)
+    assert stream.interpolated
+    assert np.isfinite(stream.push(largest).values).all()
+
+
+def test_what_was_complete_before_a_sample_that_cannot_be_used_is_not_told():
+    stream, raw = VectorStream(EIGHT, 128.0, FeatureSettings(window_s=1.0)), raw_uv(128.0, 4.0)
+    spoilt = raw.copy()
+    spoilt[0, 400] = 1e25
+    with pytest.raises(InputError, match="Expected finite samples"):
+        stream.push(spoilt)
+    stream.gap(raw.shape[1])
+    np.testing.assert_array_equal(stream.push(raw).starts_s, [4.0, 5.0, 6.0, 7.0])
+
+
+@pytest.mark.parametrize(("n_lost", "rate_hz"), [(0, 128.0), (3, 1000.0)])
+def test_windows_on_both_sides_of_a_break_that_takes_none_away_are_not_in_a_row(n_lost, rate_hz):
+    chosen = FeatureSettings(window_s=1.0, preprocessing=Preprocessing(resample_hz=128.0))
+    stream, raw = VectorStream(EIGHT, rate_hz, chosen), raw_uv(rate_hz, 4.0)
+    n_times = round(2 * rate_hz)
+    first = stream.push(raw[:, : n_times - n_lost])
+    stream.gap(n_lost)
+    second = stream.push(raw[:, n_times:])
+    is_next = are_next(np.concatenate([first.numbers, second.numbers]))
+    whole = extract(finished(raw, rate_hz, breaks_s=(((n_times - n_lost) / rate_hz, n_times / rate_hz),)), chosen)
+    assert [*first.starts_s, *second.starts_s] == whole.starts_s.tolist() == [0.0, 1.0, 2.0, 3.0]
+    assert is_next.tolist() == are_next(whole.numbers).tolist() == [True, False, True]
+
+
+def test_a_text_is_one_bad_channel():
+    stream = VectorStream(CHANNELS, 128.0, FeatureSettings(), bad_channels="Fp1")
+    assert stream.interpolated == ("Fp1",)
+    with pytest.raises(InputError, match="`bad_channels` must be among.*Received: Fp9"):
+        VectorStream(CHANNELS, 128.0, FeatureSettings(), bad_channels="Fp9")
 
 
 @pytest.mark.parametrize(
@@ -214,6 +262,7 @@ def test_settings_that_look_ahead_are_refused(change, words):
         ({"sampling_rate_hz": float("nan")}, "`sampling_rate_hz` must be a rate above 0"),
         ({"sampling_rate_hz": "128"}, "`sampling_rate_hz` must be a rate above 0"),
         ({"sampling_rate_hz": 80.0}, "sampling rate of at least 90 Hz"),
+        ({"settings": FeatureSettings(preprocessing=Preprocessing(resample_hz=80.0))}, "at least 90 Hz.*Received: 80"),
         ({"settings": FeatureSettings(window_s=0.001)}, "A window must hold at least one sample"),
         ({"settings": FeatureSettings(window_s=0.5)}, "windows with a whole cycle"),
         ({"bad_channels": ["Fz"]}, "`bad_channels` must be among the channels of the stream.*Received: Fz"),

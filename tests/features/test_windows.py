@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emotune.errors import InputError
-from emotune.features.windows import split_windows, whole_windows
+from emotune.features.windows import are_next, split_windows, whole_windows, window_numbers
 
 
 def ramp(n_times: int, n_channels: int = 2) -> np.ndarray:
@@ -102,3 +102,12 @@ def test_a_break_touches_windows_that_hold_its_samples_or_both_its_sides(break_s
 def test_overlapping_windows_and_several_breaks():
     starts_s = np.arange(5) * 2.0
     assert whole_windows(starts_s, 512, 128.0, [(3.0, 3.0), (11.0, 11.5)]).tolist() == [False, False, True, True, False]
+
+
+def test_windows_are_in_a_row_a_hop_apart_and_in_one_stretch():
+    starts_s = np.array([0, 32, 64, 160, 192, 224]) / 128.0  # two are missing behind the third
+    assert are_next(window_numbers(starts_s, 128.0, 32, [(0, 300)])).tolist() == [True, True, False, True, True]
+    # A point between two windows takes none away, and is a break all the same.
+    in_two = window_numbers(starts_s, 128.0, 32, [(0, 128), (150, 224), (224, 300)])
+    assert are_next(in_two).tolist() == [True, True, False, True, False]
+    assert window_numbers(starts_s[:0], 128.0, 32, []).shape == (0,)

@@ -177,7 +177,7 @@ def test_a_prediction_as_json(saved):
 def test_no_run_of_windows_crosses_an_interruption():
     from emotune.prediction.vectors import runs_of_windows
 
-    starts = np.array([0.0, 4.0, 8.0, 20.0, 24.0])  # 12 and 16 touched a break
-    assert runs_of_windows(starts, 2, 4.0).tolist() == [[0, 1], [1, 2], [3, 4]]
-    assert runs_of_windows(starts, 1, 4.0).tolist() == [[0], [1], [2], [3], [4]]
-    assert runs_of_windows(starts, 4, 4.0).tolist() == []
+    numbers = np.array([0, 1, 2, 5, 6])  # two windows touched a break
+    assert runs_of_windows(numbers, 2).tolist() == [[0, 1], [1, 2], [3, 4]]
+    assert runs_of_windows(numbers, 1).tolist() == [[0], [1], [2], [3], [4]]
+    assert runs_of_windows(numbers, 4).tolist() == []

@@ -45,6 +45,28 @@ def test_answers_are_those_of_the_finished_recording(tmp_path, n_steps):
     np.testing.assert_allclose([answer.probabilities for answer in answers], wanted.probabilities, atol=2e-5)
 
 
+@pytest.mark.parametrize("n_lost", [0, 500])
+def test_no_run_of_windows_crosses_a_gap_whatever_its_length(tmp_path, n_lost):
+    shape = (3, STANDARD.n_features)
+    plain = FeatureSettings(window_s=2.0)
+    bundle = Bundle.save(tmp_path, **contents(model=network(shape), input_shape=shape, features=plain))
+    predictor, samples = StreamingPredictor(bundle, CHANNELS, 250.0), noise(seconds=16.0, rate_hz=250.0).samples_uv
+    first = _pushed(predictor, samples[:, :2000], 97)
+    predictor.gap(n_lost)
+    second = _pushed(predictor, samples[:, 2000:], 97)
+    assert [answer.start_s for answer in first] == [0.0, 2.0]
+    assert [answer.start_s - n_lost / 250.0 for answer in second] == [8.0, 10.0]
+
+
+def test_runs_of_windows_a_sample_apart_are_answered(tmp_path):
+    shape = (2, STANDARD.n_features)
+    close = FeatureSettings(window_s=1.0, overlap=0.995)
+    bundle = Bundle.save(tmp_path, **contents(model=network(shape), input_shape=shape, features=close))
+    recording = noise(seconds=1.1)
+    answers = _pushed(StreamingPredictor(bundle, CHANNELS, 128.0), recording.samples_uv, 50)
+    assert len(answers) == predict_recording(bundle, recording).n_windows == 13
+
+
 def test_a_model_that_looks_ahead_is_refused_and_says_why(saved):
     bundle = Bundle.load(saved)
     assert bundle.looks_ahead == ()

@@ -69,8 +69,7 @@ def _dataset_of_table(
     known = np.flatnonzero(targets != UNKNOWN)
     findings += _unknown_findings(groups["trial"], targets, target, name)
     if n_steps > 1:
-        hop_s = settings.window_s * (1.0 - settings.overlap)
-        rows = known[consecutive_rows(table.recording[known], table.starts_s[known], n_steps, hop_s)]
+        rows = known[consecutive_rows(table.recording[known], table.numbers[known], n_steps)]
         findings += _left_over(len(known) - rows.size, len(known), n_steps, name)
         inputs, first = table.values[rows], rows[:, 0]
     else:

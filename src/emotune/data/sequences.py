@@ -10,22 +10,19 @@ from emotune.features.windows import are_next
 __all__ = ["consecutive_rows"]
 
 
-def consecutive_rows(
-    recordings: NDArray[np.int64], starts_s: NDArray[np.float64], n_steps: int, hop_s: float
-) -> NDArray[np.int64]:
+def consecutive_rows(recordings: NDArray[np.int64], numbers: NDArray[np.int64], n_steps: int) -> NDArray[np.int64]:
     """Rows of each sequence, `(n_sequences, n_steps)`: consecutive, within a recording, no row in two sequences.
 
     Args:
         recordings: `(n,)`, which recording a row is of: two that one trial is in pieces of must not be joined.
-        starts_s: `(n,)`, start of each window in its recording.
-        n_steps: windows a sequence; what is left at the end of a recording is not used.
-        hop_s: seconds from one window's start to the next one's; a gap ends a sequence.
+        numbers: `(n,)`, of each window in its recording; what is not the next one (`are_next`) begins a sequence.
+        n_steps: windows a sequence; what is left at the end of a recording, or before a break, is not used.
     """
     n = len(recordings)
     rows = np.arange(n)
     if n == 0:
         return np.zeros((0, n_steps), dtype=np.int64)
-    begins = np.concatenate([[True], (recordings[1:] != recordings[:-1]) | ~are_next(starts_s, hop_s)])
+    begins = np.concatenate([[True], (recordings[1:] != recordings[:-1]) | ~are_next(numbers)])
     position = rows - np.maximum.accumulate(np.where(begins, rows, 0))
     run = np.cumsum(begins) - 1
     length = np.bincount(run)[run]

@@ -30,7 +30,7 @@ from emotune.features.settings import FeatureSettings
 from emotune.features.smoothing import smoothed
 from emotune.features.table import FeatureTable, RecordingLabels
 from emotune.features.vector import FEATURE_VERSION, compute_vectors, entropy_floor
-from emotune.features.windows import split_windows, whole_windows
+from emotune.features.windows import split_windows, whole_windows, window_in_samples, window_numbers
 from emotune.files import fingerprint
 from emotune.findings import Finding, listed, refuse_errors
 from emotune.recordings.duplicates import Digest, Duplicates, digest_of
@@ -62,6 +62,7 @@ class RecordingFeatures:
     Attributes:
         values: `(n_windows, n_features)`, float32, finite.
         starts_s: start of each window in seconds, `(n_windows,)`.
+        numbers: of each window, `(n_windows,)`; tells what is in a row, see `are_next`.
         layout: names the columns of `values`.
         interpolated: channels of the layout that the recording does not have, or only as a constant.
         findings: what the checks found; none of them is an error.
@@ -69,6 +70,7 @@ class RecordingFeatures:
 
     values: NDArray[np.float32]
     starts_s: NDArray[np.float64]
+    numbers: NDArray[np.int64]
     layout: Layout
     interpolated: tuple[str, ...]
     findings: tuple[Finding, ...]
@@ -119,9 +121,11 @@ def extract(recording: Recording, settings: FeatureSettings) -> RecordingFeature
         if settings.baseline == "subtract":
             rest, of_rest = baseline_vector(part, matrix, montage, settings, place)
             values = values - rest
-        values = smoothed(values, starts_s, settings.hop_s, settings.smoothing)
+        _, step = window_in_samples(rate_hz, settings.window_s, settings.overlap)
+        numbers = window_numbers(starts_s, rate_hz, step, part.stretches)
+        values = smoothed(values, numbers, settings.smoothing)
     findings = (*examined.findings, *done.findings, *broken, *rejected, *silent, *of_rest)
-    return RecordingFeatures(values, starts_s, montage.layout, montage.interpolated, findings)
+    return RecordingFeatures(values, starts_s, numbers, montage.layout, montage.interpolated, findings)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -313,6 +317,7 @@ def extract_all(
         values=np.concatenate([part.values for part in parts]),
         recording=np.repeat(np.arange(len(parts)), counts),
         starts_s=np.concatenate([part.starts_s for part in parts]),
+        numbers=np.concatenate([part.numbers for part in parts]),
         window_s=settings.window_s,
         recordings=RecordingLabels(
             subject=subject,

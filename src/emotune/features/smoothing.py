@@ -28,10 +28,8 @@ def checked_smoothing(text: str) -> str:
     )
 
 
-def smoothed(
-    values: NDArray[np.float32], starts_s: NDArray[np.float64], hop_s: float, smoothing: str
-) -> NDArray[np.float32]:
-    """Vectors of one recording smoothed over consecutive windows, never across a gap: `(n_windows, n_features)`.
+def smoothed(values: NDArray[np.float32], numbers: NDArray[np.int64], smoothing: str) -> NDArray[np.float32]:
+    """Vectors of one recording smoothed over windows in a row, never across a gap: `(n_windows, n_features)`.
 
     - `average:N`: the mean of N windows, the middle one of which is meant. Towards both ends it takes fewer, as many
       before as behind, so the first and the last value of a stretch stay as they are.
@@ -41,8 +39,7 @@ def smoothed(
 
     Args:
         values: `(n_windows, n_features)`, of one recording, in the order of time.
-        starts_s: start of each window in seconds, `(n_windows,)`.
-        hop_s: from the start of a window to that of the next; a longer step is a gap.
+        numbers: of the windows, `(n_windows,)`; what is not the next one (`are_next`) lies behind a gap.
         smoothing: as `checked_smoothing` knows it.
 
     Raises:
@@ -55,7 +52,7 @@ def smoothed(
         raise InputError(
             "Expected vectors of finite values to smooth. Received: NaN or Inf. Leave the damaged windows out."
         )
-    gaps = np.flatnonzero(~are_next(starts_s, hop_s)) + 1
+    gaps = np.flatnonzero(~are_next(numbers)) + 1
     parts = [part.astype(np.float64) for part in np.split(values, gaps)]
     done = [_moving_average(part, int(count)) if kind == "average" else _state_means(part) for part in parts]
     return np.concatenate(done).astype(np.float32)

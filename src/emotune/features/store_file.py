@@ -27,7 +27,7 @@ from emotune.recordings.targets import Rating
 __all__ = ["STORE_VERSION", "DamagedStore", "OtherVersion", "check_file", "read_header", "read_table", "write_table"]
 
 # Raised whenever the arrangement of the file changes; part of its name, so that versions live side by side.
-STORE_VERSION = 4
+STORE_VERSION = 5
 
 _MAGIC = b"emotune vectors %d\n" % STORE_VERSION
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"  # earlier versions had no header of their own
@@ -36,7 +36,7 @@ _ALIGNMENT_BYTES = 64
 _TAIL_BYTES = 8  # the header's own CRC-32 in hexadecimal digits
 
 _VALUES = "values"
-_WINDOWS = ("recording", "starts_s")  # a row a window, as `values`
+_WINDOWS = ("recording", "starts_s", "numbers")  # a row a window, as `values`
 _TEXTS = ("subject", "session", "trial", "stimulus", "emotion")  # a row a recording
 _RATINGS = "ratings"  # (n_recordings, n_scales), in the order of the scales
 

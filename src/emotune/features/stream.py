@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -24,13 +25,31 @@ from emotune.recordings.quality import MIN_HELD_S
 from emotune.recordings.recording import Recording, centred_uv
 from emotune.threads import one_thread
 
-__all__ = ["VectorStream"]
+__all__ = ["StreamedVectors", "VectorStream"]
 
 # So many samples wait for the filters at most, so many windows are copied and mapped at once, and so many names are
 # shown in a message.
 _PIECE = 1 << 12
 _BLOCK = 32
 _LISTED = 8
+
+# A thousand volts: no amplifier gives them, and the powers of what is beyond may not fit into float32, whose largest is
+# 3e38. The fourth moment of a spectrum takes the most room: the square times the frequency to the power of four.
+_MOST_UV = 1e9
+
+
+class StreamedVectors(NamedTuple):
+    """Vectors of the windows that became complete.
+
+    Attributes:
+        values: `(n, n_features)`, float32.
+        starts_s: start of each window in seconds since the stream's first sample, `(n,)`.
+        numbers: of each window, `(n,)`; tells what is in a row, also from one chunk to the next, see `are_next`.
+    """
+
+    values: NDArray[np.float32]
+    starts_s: NDArray[np.float64]
+    numbers: NDArray[np.int64]
 
 
 class VectorStream:
@@ -47,7 +66,7 @@ class VectorStream:
         channel_names: one a row of the samples, as the recorder has them.
         sampling_rate_hz: samples a second.
         settings: none that looks ahead.
-        bad_channels: channels to interpolate, by their names among `channel_names`.
+        bad_channels: channels to interpolate, by their names among `channel_names`; a text is one name.
         rest_uv: `(n_channels, n_times)` in µV, the rest whose vector is taken away; for `baseline="subtract"` alone.
 
     Attributes:
@@ -78,7 +97,7 @@ class VectorStream:
         if not (isinstance(sampling_rate_hz, int | float) and 0 < sampling_rate_hz < math.inf):
             raise InputError(f"`sampling_rate_hz` must be a rate above 0 Hz. Received: {sampling_rate_hz!r}.")
         self._names, self._in_hz = tuple(channel_names), float(sampling_rate_hz)
-        bad = tuple(bad_channels)
+        bad = (bad_channels,) if isinstance(bad_channels, str) else tuple(bad_channels)
         if unknown := [name for name in bad if name not in self._names]:
             raise InputError(
                 f"`bad_channels` must be among the channels of the stream, {listed(self._names, _LISTED)}. Received: "
@@ -114,13 +133,14 @@ class VectorStream:
                 f"{'without' if rest_uv is None else 'with'} a rest. Record some seconds of it first, or leave it out."
             )
         if rest_uv is not None:
-            rest = centred_uv(self._checked(rest_uv)[self._rows])
+            rest = centred_uv(self._checked(rest_uv))
             names = tuple(self._names[row] for row in self._rows)
             of_rest = Recording(rest, self._in_hz, names, baseline_uv=rest, source="the stream's rest")
             done = preprocess(of_rest, steps).recording
             self._rest, _ = baseline_vector(done, self._matrix, montage, settings, "the stream")
 
         self._n_in = 0  # samples that have passed, lost ones too
+        self._n_breaks = 0  # each keeps the window behind it from being the next one
         self._previous: NDArray[np.float64] | None = None  # the last sample that came
         self._offset: NDArray[np.float64] | None = None  # the first one of the stretch
         self._pending: list[NDArray[np.float64]] = []  # not yet filtered
@@ -133,7 +153,7 @@ class VectorStream:
         return self._rate_hz
 
     def gap(self, n_lost: int = 0) -> None:
-        """Samples were lost: filters begin anew and no window reaches across.
+        """Samples were lost: filters begin anew, and no window or run of windows reaches across.
 
         Windows go on at whole hops from the first sample of the stream, as those of a finished recording do.
 
@@ -150,18 +170,16 @@ class VectorStream:
         self._n_still, self._previous = 0, None
         self._begin()
 
-    def push(self, samples_uv: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    def push(self, samples_uv: NDArray[np.floating]) -> StreamedVectors:
         """The vectors of the windows that became complete.
 
         Args:
             samples_uv: `(n_channels, n_times)` in µV, the next ones; n_times may be anything from 0 on.
 
-        Returns:
-            `(n, n_features)`, and the start of each window in seconds since the stream's first sample, `(n,)`.
-
         Raises:
-            InputError: if the rows are not the stream's channels, or a value is NaN, Inf or too large: nothing of the
-                chunk is used then, and the stream goes on after `gap()`, not before.
+            InputError: if the rows are not the stream's channels, or a value is NaN, Inf or beyond 1e9 µV: nothing of
+                the chunk is used then, no window of it is told, and the stream goes on after `gap(n)`, not before,
+                where n counts the chunk too.
         """
         if self._is_broken:
             raise InputError(
@@ -169,21 +187,27 @@ class VectorStream:
                 "number of samples that are lost."
             )
         self._is_broken = True  # until all of it has gone well
-        samples = self._checked(samples_uv)[self._rows].astype(np.float64)
-        values, starts = [np.empty((0, self.layout.n_features), np.float32)], [np.empty(0)]
+        samples = self._checked(samples_uv)
+        values = [np.empty((0, self.layout.n_features), np.float32)]
+        none = np.empty(0, dtype=np.int64)
+        starts, numbers = [none], [none]  # in hops
         for piece in self._moving(samples):
             self._pending.append(piece)
             self._n_pending += piece.shape[1]
             self._n_in += piece.shape[1]
-            for windows, starts_s in self._complete():
+            for windows, hops in self._complete():
                 values.append(compute_vectors(windows, self._rate_hz, self.layout) - self._rest)
-                starts.append(starts_s)
+                starts.append(hops)
+                numbers.append(hops + self._n_breaks)
         self._is_broken = False
-        return np.concatenate(values), np.concatenate(starts)
+        # Hop by hop, as `split_windows` has them.
+        starts_s = np.concatenate(starts).astype(np.float64) * (self._n_step / self._rate_hz)
+        return StreamedVectors(np.concatenate(values), starts_s, np.concatenate(numbers))
 
     def _begin(self) -> None:
         """The next sample is the first of a stretch."""
         self._causal.restart()
+        self._n_breaks += 1
         self._offset = None
         # Counted in samples that come out of the filters, from the stream's first one.
         self._kept_from = n_resampled(self._n_in, self._causal.ratio)
@@ -219,8 +243,8 @@ class VectorStream:
             self._offset = samples[:, :1]
         self._kept.append(self._causal.push(samples - self._offset))
 
-    def _complete(self) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float64]]]:
-        """Windows of the layout's channels, `(n, n_channels, n_times)`, and their starts in seconds, `(n,)`."""
+    def _complete(self) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+        """Windows of the layout's channels, `(n, n_channels, n_times)`, and their starts in hops, `(n,)`."""
         # No further than the finished recording would reach: a stretch may begin between two new samples.
         n_out = n_resampled(self._n_in, self._causal.ratio)
         starts = np.arange(self._next, n_out - self._n_window + 1, self._n_step)
@@ -243,24 +267,25 @@ class VectorStream:
             if self._reject_uv is not None:
                 small = np.ptp(mapped, axis=2).max(axis=1) <= self._reject_uv
                 mapped, block = mapped[small], block[small]
-            # Hop by hop, as `split_windows` has them.
-            yield mapped, np.asarray(block // self._n_step * (self._n_step / self._rate_hz), dtype=np.float64)
+            yield mapped, np.asarray(block // self._n_step, dtype=np.int64)
         self._next = int(starts[-1]) + self._n_step
         self._kept = [kept[:, self._next - self._kept_from :].copy()]
         self._kept_from = self._next
 
-    def _checked(self, samples_uv: NDArray[np.floating]) -> NDArray[np.floating]:
+    def _checked(self, samples_uv: NDArray[np.floating]) -> NDArray[np.float64]:
+        """The rows that are used, `(n_used, n_times)`."""
         samples = np.asarray(samples_uv)
         if samples.ndim != 2 or len(samples) != len(self._names) or samples.dtype.kind not in "iuf":
             raise InputError(
                 f"Expected samples (n_channels, n_times) of the {len(self._names)} channels of the stream, as numbers. "
                 f"Received: shape {samples.shape}, {samples.dtype}. Push one row for each channel."
             )
-        finite = np.isfinite(samples[self._rows])
-        if not finite.all():
-            names = [self._names[row] for row in self._rows[~finite.all(axis=1)]]
+        used: NDArray[np.float64] = samples[self._rows].astype(np.float64)
+        usable = np.abs(used) <= _MOST_UV
+        if not usable.all():
+            names = [self._names[row] for row in self._rows[~usable.all(axis=1)]]
             raise InputError(
-                f"Expected finite samples. Received: {int((~finite).sum())} that are NaN or infinite in "
-                f"{listed(names, _LISTED)}. Call `gap()` and go on with the next samples."
+                f"Expected finite samples of at most {_MOST_UV:g} µV. Received: {int((~usable).sum())} that are NaN, "
+                f"infinite or larger in {listed(names, _LISTED)}. Call `gap()` and go on with the next samples."
             )
-        return samples
+        return used

@@ -56,6 +56,7 @@ class FeatureTable:
         values: `(n, n_features)`, float32, finite; read-only where they come from the store.
         recording: which of the recordings, `(n,)`, counted from 0 in their order.
         starts_s: start of the window in its recording, `(n,)` seconds.
+        numbers: of the window in its recording, `(n,)`; tells what is in a row, see `are_next`.
         window_s: length of every window in seconds.
         recordings: groups, emotions and ratings, a row a recording.
         layout: names the columns of `values`.
@@ -69,6 +70,7 @@ class FeatureTable:
     values: NDArray[np.float32]
     recording: NDArray[np.int64]
     starts_s: NDArray[np.float64]
+    numbers: NDArray[np.int64]
     window_s: float
     recordings: RecordingLabels
     layout: Layout
@@ -80,10 +82,10 @@ class FeatureTable:
 
     def __post_init__(self) -> None:
         n = len(self.values)
-        columns = (self.recording, self.starts_s)
+        columns = (self.recording, self.starts_s, self.numbers)
         if self.values.shape != (n, self.layout.n_features) or any(column.shape != (n,) for column in columns):
             raise InputError(
-                f"`values` must be (n, {self.layout.n_features}) with n recordings and starts. "
+                f"`values` must be (n, {self.layout.n_features}) with n recordings, starts and numbers. "
                 f"Received: {self.values.shape} and {[column.shape for column in columns]}."
             )
         if n and not 0 <= self.recording.min() <= self.recording.max() < self.n_recordings:

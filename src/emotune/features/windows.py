@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emotune.errors import InputError
 
-__all__ = ["are_next", "check_window", "n_windows", "split_windows", "whole_windows", "window_in_samples"]
+__all__ = [
+    "are_next",
+    "check_window",
+    "n_windows",
+    "split_windows",
+    "whole_windows",
+    "window_in_samples",
+    "window_numbers",
+]
 
 
 def check_window(window_s: float, overlap: float) -> None:
@@ -89,12 +97,38 @@ def _in_samples(sampling_rate_hz: float, window_s: float, overlap: float) -> tup
     return n_times_window, max(1, round(n_times_window * (1.0 - overlap)))
 
 
-def are_next(starts_s: NDArray[np.float64], hop_s: float) -> NDArray[np.bool_]:
-    """Whether each window's successor is the next one of its recording, one hop on: `(..., n)` -> `(..., n - 1)`.
+def window_numbers(
+    starts_s: NDArray[np.float64], sampling_rate_hz: float, step: int, stretches: Sequence[tuple[int, int]]
+) -> NDArray[np.int64]:
+    """Numbers that tell which windows are in a row, see `are_next`: `(n_windows,)` -> `(n_windows,)`.
 
-    Windows start on whole samples, so a hop may differ from the nominal one by a little; a missing window doubles it.
+    Hops are counted from the first sample of the recording, and every break on the way counts as one more: also one
+    that is a point between two windows and so takes none of them away.
+
+    Args:
+        starts_s: start of each window in seconds, each within one stretch.
+        sampling_rate_hz: samples a second.
+        step: from the start of a window to that of the next, in samples.
+        stretches: first and last sample (not included) of each stretch without a break, in order.
     """
-    return np.asarray(np.abs(np.diff(starts_s) - hop_s) <= 0.25 * hop_s)
+    first = np.round(starts_s * sampling_rate_hz).astype(np.int64)
+    begins = np.array([start for start, _ in stretches], dtype=np.int64)
+    return np.asarray(first // step + np.searchsorted(begins, first, side="right"), dtype=np.int64)
+
+
+def are_next(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether each window of a recording follows the one before, a hop on and without a break between.
+
+    Of numbers, not of seconds: a real hop is a whole number of samples, which may be half as long again as what
+    length and overlap of the windows say.
+
+    Args:
+        numbers: of the windows, as `window_numbers` gives them, `(..., n)`.
+
+    Returns:
+        `(..., n - 1)`.
+    """
+    return np.asarray(np.diff(numbers) == 1)
 
 
 def whole_windows(

@@ -84,10 +84,10 @@ class StreamingPredictor:
         self.interpolated = self._stream.interpolated
         self._bundle, self._settings = bundle, bundle.features
         self._values = np.empty((0, bundle.layout.n_features), dtype=np.float32)
-        self._starts_s = np.empty(0)
+        self._starts_s, self._numbers = np.empty(0), np.empty(0, dtype=np.int64)
 
     def gap(self, n_lost: int = 0) -> None:
-        """Samples were lost, `n_lost` of them where that is known: no window reaches across.
+        """Samples were lost, `n_lost` of them where that is known: no window, or run of windows, reaches across.
 
         Raises:
             InputError: if it is no count.
@@ -104,15 +104,16 @@ class StreamingPredictor:
             InputError: if the samples cannot be used; after `gap()` the stream goes on.
             EmotuneError: if the network answers with something else than probabilities.
         """
-        values, starts_s = self._stream.push(samples_uv)
+        values, starts_s, numbers = self._stream.push(samples_uv)
         if not len(values):
             return []
         bundle, settings = self._bundle, self._settings
         values = np.concatenate([self._values, self._scaler.transform(values)])
         starts_s = np.concatenate([self._starts_s, starts_s])
+        numbers = np.concatenate([self._numbers, numbers])
         kept = max(0, len(values) - bundle.n_steps + 1)
-        self._values, self._starts_s = values[kept:], starts_s[kept:]
-        runs = runs_of_windows(starts_s, bundle.n_steps, settings.hop_s)
+        self._values, self._starts_s, self._numbers = values[kept:], starts_s[kept:], numbers[kept:]
+        runs = runs_of_windows(numbers, bundle.n_steps)
         if not len(runs):
             return []
         inputs = values[runs] if len(bundle.input_shape) == 2 else values[runs[:, 0]]

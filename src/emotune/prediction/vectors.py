@@ -28,6 +28,7 @@ class Vectors:
     Attributes:
         values: `(n_windows, n_features)`, float32.
         starts_s: start of each window in the recording, `(n_windows,)` seconds.
+        numbers: of each window, `(n_windows,)`; tells what is in a row, see `are_next`.
         interpolated: channels that the model knows and the recording does not have.
         dropped: channels of the recording that the model does not use.
         findings: what the checks found.
@@ -37,6 +38,7 @@ class Vectors:
 
     values: NDArray[np.float32]
     starts_s: NDArray[np.float64]
+    numbers: NDArray[np.int64]
     interpolated: tuple[str, ...]
     dropped: tuple[str, ...]
     findings: tuple[Finding, ...]
@@ -45,7 +47,9 @@ class Vectors:
 
     def only(self, windows: NDArray[np.bool_]) -> Vectors:
         """The same recording with some of its windows."""
-        return replace(self, values=self.values[windows], starts_s=self.starts_s[windows])
+        return replace(
+            self, values=self.values[windows], starts_s=self.starts_s[windows], numbers=self.numbers[windows]
+        )
 
 
 def vectors_of(bundle: Bundle, recording: Recording) -> Vectors:
@@ -76,6 +80,7 @@ def vectors_of(bundle: Bundle, recording: Recording) -> Vectors:
     return Vectors(
         features.values,
         features.starts_s,
+        features.numbers,
         features.interpolated,
         montage.dropped,
         features.findings,
@@ -123,13 +128,13 @@ def runs_of(bundle: Bundle, vectors: Vectors) -> NDArray[np.int64]:
     """Rows of each run of windows that the model answers for, `(n_runs, n_steps)`."""
     if bundle.features is None:
         return np.zeros((0, bundle.n_steps), dtype=np.int64)
-    return runs_of_windows(vectors.starts_s, bundle.n_steps, bundle.features.hop_s)
+    return runs_of_windows(vectors.numbers, bundle.n_steps)
 
 
-def runs_of_windows(starts_s: NDArray[np.float64], n_steps: int, hop_s: float) -> NDArray[np.int64]:
+def runs_of_windows(numbers: NDArray[np.int64], n_steps: int) -> NDArray[np.int64]:
     """Rows of every `n_steps` windows in a row, `(n_runs, n_steps)`, sliding by one; none across an interruption."""
-    runs = np.arange(max(0, len(starts_s) - n_steps + 1))[:, None] + np.arange(n_steps)
-    return np.asarray(runs[are_next(starts_s[runs], hop_s).all(axis=1)], dtype=np.int64)
+    runs = np.arange(max(0, len(numbers) - n_steps + 1))[:, None] + np.arange(n_steps)
+    return np.asarray(runs[are_next(numbers[runs]).all(axis=1)], dtype=np.int64)
 
 
 def _caption(layout: Layout) -> str:
