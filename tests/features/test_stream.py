@@ -279,3 +279,18 @@ def test_what_makes_no_sense_is_refused_before_a_sample_comes(arguments, message
 def test_a_gap_of_no_count_is_refused(n_lost):
     with pytest.raises(InputError, match="`n_lost` must be a number of samples"):
         VectorStream(EIGHT, 128.0, FeatureSettings()).gap(n_lost)
+
+
+def test_volts_are_refused():
+    stream = VectorStream(EIGHT, 128.0, FeatureSettings(window_s=1.0))
+    with pytest.raises(
+        InputError, match=r"Expected EEG in µV.*Received: .*as if these were volts.*Multiply them by 1e6"
+    ):
+        stream.push(raw_uv(128.0, 3.0) * 1e-6)
+
+
+def test_a_flat_beginning_says_nothing_of_the_unit():
+    stream = VectorStream(EIGHT, 128.0, FeatureSettings(window_s=1.0))
+    raw = raw_uv(128.0, 3.0)
+    raw[:, :60] = raw[:, :1]
+    assert len(stream.push(raw)[0]) == 3

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from emotune.features.layout import CHANNELS
 from emotune.features.montage import ChannelMap
+from emotune.features.settings import FeatureSettings
 from emotune.findings import Finding
 
 __all__ = [
@@ -21,7 +22,54 @@ __all__ = [
     "montage_findings",
     "power_findings",
     "rejection_findings",
+    "settings_findings",
 ]
+
+
+def settings_findings(settings: FeatureSettings) -> list[Finding]:
+    """What the settings mean for every recording: bands that the filters take away, and steps that look ahead."""
+    steps = settings.preprocessing
+    found = []
+    low, high = steps.band_pass_hz or (None, None)
+    cut = [
+        name
+        for name, (first, last) in settings.bands_hz.items()
+        if (low is not None and first < low) or (high is not None and last > high)
+    ]
+    if cut:
+        found.append(
+            Finding(
+                "filtered-band",
+                "warning",
+                f"Expected bands within the band-pass. Received: {' and '.join(cut)}, of which it takes a part away: their "
+                "values hold what the filter left, and so do the whole-head values.",
+                "Widen BAND_PASS_HZ, or take these bands out of BANDS_HZ.",
+            )
+        )
+    if steps.notch_hz is not None:
+        top = max(last for _, last in settings.bands_hz.values())
+        lines = [order * steps.notch_hz for order in range(1, int(top // steps.notch_hz) + 1)]
+        hit = [name for name, (first, last) in settings.bands_hz.items() if any(first <= hz < last for hz in lines)]
+        if hit:
+            found.append(
+                Finding(
+                    "notched-band",
+                    "warning",
+                    f"Expected the mains outside of the bands. Received: a notch at {', '.join(f'{hz:g}' for hz in lines)} "
+                    f"Hz within {' and '.join(hit)}, with what the brain has there.",
+                    "NOTCH_HZ is 50.0 or 60.0, whatever the bands.",
+                )
+            )
+    if settings.looks_ahead:
+        found.append(
+            Finding(
+                "offline-only",
+                "note",
+                f"The vectors see later samples ({', '.join(settings.looks_ahead)}): a model of them is for finished "
+                "recordings, and no stream can be given to it.",
+            )
+        )
+    return found
 
 
 def flat_findings(flat: Sequence[str], place: str) -> list[Finding]:

@@ -21,7 +21,7 @@ from emotune.features.settings import FeatureSettings
 from emotune.features.vector import compute_vectors
 from emotune.features.windows import window_in_samples
 from emotune.findings import listed
-from emotune.recordings.quality import MIN_HELD_S
+from emotune.recordings.quality import MIN_AMPLITUDE_UV, MIN_HELD_S
 from emotune.recordings.recording import Recording, centred_uv
 from emotune.threads import one_thread
 
@@ -139,6 +139,7 @@ class VectorStream:
             done = preprocess(of_rest, steps).recording
             self._rest, _ = baseline_vector(done, self._matrix, montage, settings, "the stream")
 
+        self._is_judged = False  # whether windows have been found to be in µV
         self._n_in = 0  # samples that have passed, lost ones too
         self._n_breaks = 0  # each keeps the window behind it from being the next one
         self._previous: NDArray[np.float64] | None = None  # the last sample that came
@@ -179,7 +180,7 @@ class VectorStream:
         Raises:
             InputError: if the rows are not the stream's channels, or a value is NaN, Inf or beyond 1e9 µV: nothing of
                 the chunk is used then, no window of it is told, and the stream goes on after `gap(n)`, not before,
-                where n counts the chunk too.
+                where n counts the chunk too. Also if the first windows cannot be microvolts: begin a new stream.
         """
         if self._is_broken:
             raise InputError(
@@ -261,6 +262,7 @@ class VectorStream:
             windows = every[:, block - self._kept_from].transpose(1, 0, 2)
             # In float64: what an amplifier's offset and drift have added up to would cost float32 its precision.
             centred = windows - windows.mean(axis=2, keepdims=True)
+            self._judge(centred)
             with np.errstate(over="ignore", invalid="ignore"):  # `compute_vectors` says what is too large
                 with one_thread():
                     mapped = self._matrix @ centred.astype(np.float32)
@@ -271,6 +273,20 @@ class VectorStream:
         self._next = int(starts[-1]) + self._n_step
         self._kept = [kept[:, self._next - self._kept_from :].copy()]
         self._kept_from = self._next
+
+    def _judge(self, windows: NDArray[np.float64]) -> None:
+        """Refuse the first windows of a stream if they cannot be microvolts; `(n, n_channels, n_times)`, centred."""
+        spread = windows.std(axis=2)
+        if self._is_judged or not spread.any():
+            return
+        amplitude_uv = float(np.median(spread[spread > 0]))
+        if amplitude_uv < MIN_AMPLITUDE_UV:
+            raise InputError(
+                f"Expected EEG in µV, a standard deviation of at least {MIN_AMPLITUDE_UV:g} µV in a window. Received: "
+                f"{amplitude_uv:.3g} µV, as if these were volts, which MNE's `get_data()` gives. Multiply them by 1e6 "
+                "and begin a new stream."
+            )
+        self._is_judged = True
 
     def _checked(self, samples_uv: NDArray[np.floating]) -> NDArray[np.float64]:
         """The rows that are used, `(n_used, n_times)`."""
