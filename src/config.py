@@ -27,7 +27,7 @@ BANDS_HZ = {  # half-open, so that no frequency counts twice; the asymmetries ne
     "beta": (14.0, 31.0),
     "gamma": (31.0, 45.0),  # ends below the hum of the mains, 50 or 60 Hz
 }
-BAND_PASS_HZ = None  # the vector takes 1 to 45 Hz from the spectrum, so no filter is needed; (0.5, 45.0) for one
+BAND_PASS_HZ = None  # the vector takes 1 to 45 Hz from the spectrum, so no filter is needed; (0.5, None) against drifts
 NOTCH_HZ = None  # 50.0 or 60.0 takes the mains out, and their harmonics
 RESAMPLE_HZ = None  # the vector is the same at any rate above 90 Hz
 FILTER_PHASE = "causal"  # as a live stream can be filtered; "zero" does not delay, but looks ahead

@@ -352,7 +352,7 @@ CONSTANTS = (
     Constant("EMOTION_LABELS", "a dict from 0, 1, 2 … to different names", _labels, {0: "calm", 1: "tense"}),
     Constant("CHANNELS", "a list of different channel names", _channels, ["Fp1", "Fp2"]),
     Constant("BANDS_HZ", "a dict from names to (low, high) in Hz", _bands, {"alpha": (8.0, 14.0)}),
-    Constant("BAND_PASS_HZ", "None or a (low, high) in Hz, None for an open side", _edges, (0.5, 45.0), default=None),
+    Constant("BAND_PASS_HZ", "None or a (low, high) in Hz, None for an open side", _edges, (0.5, None), default=None),
     Constant("NOTCH_HZ", _NONE_OR_ABOVE, _optional(_number(above=True)), 50.0, default=None),
     Constant("RESAMPLE_HZ", _NONE_OR_ABOVE, _optional(_number(above=True)), 128.0, default=None),
     Constant("FILTER_PHASE", "`causal` or `zero`", _text, "causal", default="causal"),

@@ -41,8 +41,8 @@ def settings_findings(settings: FeatureSettings) -> list[Finding]:
             Finding(
                 "filtered-band",
                 "warning",
-                f"Expected bands within the band-pass. Received: {' and '.join(cut)}, of which it takes a part away: their "
-                "values hold what the filter left, and so do the whole-head values.",
+                f"Expected bands within the band-pass. Received: {' and '.join(cut)}, of which it takes a part away: "
+                "their values hold what the filter left, and so do the whole-head values.",
                 "Widen BAND_PASS_HZ, or take these bands out of BANDS_HZ.",
             )
         )
@@ -55,8 +55,8 @@ def settings_findings(settings: FeatureSettings) -> list[Finding]:
                 Finding(
                     "notched-band",
                     "warning",
-                    f"Expected the mains outside of the bands. Received: a notch at {', '.join(f'{hz:g}' for hz in lines)} "
-                    f"Hz within {' and '.join(hit)}, with what the brain has there.",
+                    "Expected the mains outside of the bands. Received: a notch at "
+                    f"{', '.join(f'{hz:g}' for hz in lines)} Hz within {' and '.join(hit)}, which takes what is there too.",
                     "NOTCH_HZ is 50.0 or 60.0, whatever the bands.",
                 )
             )

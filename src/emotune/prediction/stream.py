@@ -45,6 +45,7 @@ class StreamingPredictor:
 
     Attributes:
         interpolated: channels that the model knows and the cap does not have, or that are bad.
+        class_names: name of each probability.
 
     Raises:
         InputError: if the model was trained on a table, on vectors that look ahead or for another cap, it needs a
@@ -83,6 +84,7 @@ class StreamingPredictor:
             )
         self.interpolated = self._stream.interpolated
         self._bundle, self._settings = bundle, bundle.features
+        self.class_names = bundle.class_names
         self._values = np.empty((0, bundle.layout.n_features), dtype=np.float32)
         self._starts_s, self._numbers = np.empty(0), np.empty(0, dtype=np.int64)
 
