@@ -11,20 +11,28 @@ import pytest
 from emotune.cli import predict
 from emotune.data.normalising import Normalisation, normalised
 from emotune.data.of_recordings import dataset_of_recordings
+from emotune.data.sources import open_source
 from emotune.errors import InputError
 from emotune.features.extraction import extract
 from emotune.features.settings import FeatureSettings
+from emotune.prediction import predictor, sets
 from emotune.prediction.bundle import DESCRIPTION, Bundle
 from emotune.prediction.predictor import predict_recording
 from emotune.prediction.sets import predict_set
-from emotune.prediction.vectors import calibration_vectors
+from emotune.prediction.vectors import calibration_vectors, vectors_of
 from emotune.recordings.targets import Target
+from emotune.studies.preparation import prepare
 from recordings_in_memory import RecordingsInMemory
 from recordings_in_memory import noise as recorded
 
 from .conftest import CLASSES, contents, network, noise
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("EMOTUNE_CACHE", str(tmp_path / "cache"))
 
 
 def bundle_of(folder, choice, **changes):
@@ -76,6 +84,59 @@ def test_a_person_s_vectors_are_those_of_the_training(by_subject, by_first, choi
     np.testing.assert_allclose(given[first:], wanted[is_own], atol=1e-5)
 
 
+@pytest.fixture(scope="module")
+def partly_labelled(tmp_path_factory):
+    """A manifest of three people with seven trials: of 20 s, one longer; one that nobody labelled comes first."""
+    import mne
+
+    folder = tmp_path_factory.mktemp("partly_labelled")
+    lines = ["file,subject,label,trial,valence[1-9]"]
+    for person in range(3):
+        for trial in range(7):
+            recording = noise(seconds=27.0 if trial == 3 else 20.0, seed=10 * person + trial)
+            info = mne.create_info(list(recording.channel_names), recording.sampling_rate_hz, "eeg")
+            raw = mne.io.RawArray(recording.samples_uv * (1 + person) * 1e-6, info, verbose="error")
+            raw.save(folder / f"{person}{trial}_eeg.fif", verbose="error")
+            label = "" if trial == 0 else CLASSES[trial % 3]
+            lines.append(f"{person}{trial}_eeg.fif,p{person},{label},{trial},{trial + 1}")
+    (folder / "set.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return f"manifest:{folder / 'set.csv'}"
+
+
+@pytest.mark.parametrize("choice", ["subject", "subject:60"])
+def test_a_set_is_answered_for_what_was_trained_on_also_without_labels_and_with_windows_left_over(
+    partly_labelled, tmp_path, choice
+):
+    settings, options = FeatureSettings(), {"n_steps": 5, "seed": 0, "normalise": choice}
+    prepared = prepare(partly_labelled, settings, target="emotion", **options)
+    shape = prepared.problem.input_shape
+    model = network(shape)
+    provenance = {"features": {"target": Target("emotion", CLASSES).to_dict()}}
+    changes = {"input_shape": shape, "scaler": prepared.scaler, "normalisation": prepared.normalisation}
+    bundle = Bundle.save(tmp_path / "bundle", **contents(model=model, provenance=provenance, **changes))
+    dataset = prepared.dataset
+    answers = model(prepared.part(np.arange(len(dataset)))[0]).numpy()
+    trained = dict(zip(dataset.groups["trial"].tolist(), answers, strict=True))
+    found = predict_set(bundle, open_source(partly_labelled))
+    # Three trials of five windows are the first 60 s; the fourth has a window more, and so another run, than a sample.
+    first = [] if choice == "subject" else ["0", "1", "2"]
+    assert found.n_left_out == 3 * len(first)
+    assert len(trained) == 3 * (6 if choice == "subject" else 4)
+    compared = 0
+    for one in found.recordings:
+        assert one.trial not in first
+        if one.trial not in ("0", "3"):
+            wanted = trained[f"{one.subject}//{one.trial}"]
+            np.testing.assert_allclose(list(one.probabilities.values()), wanted, atol=1e-5)
+            compared += 1
+    assert compared == 3 * (5 if choice == "subject" else 3)
+    # Another target, with the trial that the first one has no label of.
+    other = prepare(partly_labelled, settings, target="valence > 4", **options).dataset
+    both = np.isin(other.groups["trial"], dataset.groups["trial"])
+    np.testing.assert_array_equal(other.inputs[both], dataset.inputs)
+    assert len(other) == len(dataset) + (3 if choice == "subject" else 0)
+
+
 def test_the_bundle_comes_back_with_it_and_an_older_one_has_none(by_first, tmp_path, saved):
     assert Bundle.load(by_first.folder).normalisation == Normalisation(True, 42.0)
     content = json.loads((saved / DESCRIPTION).read_text(encoding="utf-8"))
@@ -123,7 +184,9 @@ def test_its_first_seconds_are_not_answered_for(by_first):
     recording = noise(seconds=50.0)
     found = predict_recording(by_first, recording, calibration="self", offset_s=100.0)
     assert found.starts_s.tolist() == [140.0, 144.0]
-    assert "calibrated on each person's first 42 s" in found.standardised_by
+    assert found.standardised_by == (
+        "its own first seconds, which are not answered for (transductive: calibrated on each person's first 42 s)"
+    )
     own = vectors(recording)
     other = predict_recording(by_first, recording, calibration=own[:10])
     np.testing.assert_allclose(found.probabilities, other.probabilities[10:], atol=1e-6)
@@ -174,6 +237,40 @@ def test_of_a_set_the_first_seconds_of_each_person_have_no_answer(by_first):
     ]
     assert found.n_left_out == 2
     assert found.n_known == 6
+
+
+@pytest.mark.parametrize("choice", ["training", "subject", "subject:42"])
+def test_a_recording_without_any_window_left_is_left_out_of_a_set(saved, by_subject, by_first, monkeypatch, choice):
+    """Whatever leaves none: here the windows of some recordings are taken away."""
+    bundle = {"training": Bundle.load(saved), "subject": by_subject, "subject:42": by_first}[choice]
+    recordings = people()
+    nobody = [replace(each, subject="p2") for each in recordings.recordings[:2]]
+    empty = replace(recordings.recordings[1], trial="empty", source="empty.edf")
+    more = replace(recordings, recordings=[*nobody, empty, *recordings.recordings])
+
+    def without(bundle, recording):
+        found = vectors_of(bundle, recording)
+        is_empty = recording.trial == "empty" or recording.subject == "p2"
+        return found.only(np.zeros(len(found.values), dtype=bool)) if is_empty else found
+
+    wanted = predict_set(bundle, recordings)
+    monkeypatch.setattr(sets, "vectors_of", without)
+    found = predict_set(bundle, more)
+    assert found.recordings == wanted.recordings
+    assert (found.n_left_out, found.n_without_windows) == (wanted.n_left_out, 3)
+    assert found.to_dict()["n_without_windows"] == 3
+    with pytest.raises(InputError, match="at least one recording with windows in in memory"):
+        predict_set(bundle, replace(more, recordings=[*nobody, empty]))
+
+
+@pytest.mark.parametrize("choice", ["subject", "subject:42"])
+def test_a_recording_without_any_window_left_cannot_be_standardised_by_itself(
+    by_subject, by_first, monkeypatch, choice
+):
+    bundle = by_subject if choice == "subject" else by_first
+    monkeypatch.setattr(predictor, "vectors_of", lambda *given: vectors_of(*given).only(np.zeros(12, dtype=bool)))
+    with pytest.raises(InputError, match="at least 10 windows of each person.*Received: 0 of noise.edf"):
+        predict_recording(bundle, noise(seconds=50.0), calibration="self")
 
 
 def test_a_set_of_unknown_people_is_refused(by_subject):
@@ -234,5 +331,5 @@ class TestCommand:
         assert "Balanced accuracy (transductive) over the 8 recordings" in capsys.readouterr().out
         predict._print_set(predict_set(by_first, people()), people(), is_quiet=True)
         out = capsys.readouterr().out
-        assert "Balanced accuracy (calibrated on each person's first 42 s) over the 6 recordings" in out
+        assert "Balanced accuracy (transductive: calibrated on each person's first 42 s) over the 6 recordings" in out
         assert "; 2 recordings are needed for that alone." in out

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from emotune.errors import InputError
 from emotune.features.layout import Layout
+from emotune.features.table import FeatureTable
 from emotune.findings import Finding
 
 __all__ = ["GROUPS", "Dataset"]
@@ -35,9 +36,9 @@ class Dataset:
         layout: channels and bands of the columns; None for tables whose columns are not known.
         parts: the user's own parts as row numbers under `train`, `validation`, `test`; None to split by groups.
         findings: what the checks found on the way here.
-        recording: `(n,)`, which recording a row is of; rows are recording after recording, in time. None for tables.
-        starts_s: `(n,)`, start of a row's first window in its recording; None for tables.
         provenance: how the rows were made (window, overlap, reference, interpolated channels), as JSON values.
+        table: of recordings every window, also those in no row, as they were extracted; None for rows of a table.
+        windows: `(n, n_steps)`, int64, which windows of `table` a row is made of; None without one.
     """
 
     inputs: NDArray[np.float32]
@@ -51,14 +52,13 @@ class Dataset:
     parts: Mapping[str, NDArray[np.int64]] | None = None
     findings: tuple[Finding, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
-    recording: NDArray[np.int64] | None = None
-    starts_s: NDArray[np.float64] | None = None
+    table: FeatureTable | None = None
+    windows: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.inputs)
         lengths = {"targets": len(self.targets), **{name: len(self.groups[name]) for name in GROUPS}}
-        times = {"recording": self.recording, "starts_s": self.starts_s}
-        lengths |= {name: len(values) for name, values in times.items() if values is not None}
+        lengths |= {} if self.windows is None else {"windows": len(self.windows)}
         wrong = {name: length for name, length in lengths.items() if length != n}
         if self.inputs.ndim not in (2, 3) or wrong:
             raise InputError(

@@ -25,6 +25,7 @@ __all__ = [
     "FROM_TRAINING",
     "MIN_WINDOWS",
     "Normalisation",
+    "calibration_of",
     "calibration_windows",
     "data_identity",
     "labelled",
@@ -51,7 +52,7 @@ class Normalisation:
     Attributes:
         by_subject: each person by their own windows; False for the training rows' scaler alone.
         seconds: of each person's first signal that their windows are standardised by, which are then not used
-            otherwise; None for all of the person's windows.
+            otherwise; None for all of the person's windows. Either way windows without a label count too.
     """
 
     by_subject: bool = False
@@ -99,7 +100,9 @@ class Normalisation:
         """What is to be said beside every score; empty where nothing of the scored people was used."""
         if not self.by_subject:
             return ""
-        return "transductive" if self.seconds is None else f"calibrated on each person's first {self.seconds:g} s"
+        if self.seconds is None:
+            return "transductive"
+        return f"transductive: calibrated on each person's first {self.seconds:g} s"
 
     def to_dict(self) -> dict[str, Any]:
         """The normalisation as plain JSON values."""
@@ -152,6 +155,9 @@ def calibration_windows(
 
     A second counts once, however many windows hold it. Seconds between recordings, or lost to a gap, do not count.
 
+    Two windows share samples as they are after preprocessing. Causal filters and resampling delay, so that the first
+    window behind the calibration still holds what was recorded up to half a second before its start.
+
     Args:
         recording: `(n,)`, which recording a window is of; recording after recording, each in time.
         starts_s: `(n,)`, start of each window in its recording.
@@ -176,10 +182,39 @@ def calibration_windows(
     return inside, touching
 
 
+def calibration_of(
+    values: NDArray[np.float32],
+    recording: NDArray[np.int64],
+    starts_s: NDArray[np.float64],
+    window_s: float,
+    seconds: float | None,
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """What a person is standardised by, of all windows of theirs, and which windows share no sample with it.
+
+    Training and prediction both come here, with every window that there is, whatever is known of it.
+
+    Args:
+        values: `(n, n_features)`, all windows of one person.
+        recording: `(n,)`, as for `calibration_windows`, like `starts_s` and `window_s`.
+        starts_s: `(n,)`.
+        window_s: seconds of a window.
+        seconds: of signal; None for all of it, which is then no reason to leave a window out.
+
+    Returns:
+        the vectors, `(n_calibration, n_features)`, and a mask `(n,)` of the windows that may be trained on and scored.
+    """
+    if seconds is None:
+        return values, np.ones(len(values), dtype=bool)
+    inside, touching = calibration_windows(recording, starts_s, window_s, seconds)
+    return values[inside], ~(inside | touching)
+
+
 def normalised(dataset: Dataset, normalisation: Normalisation) -> tuple[Dataset, NDArray[np.int64]]:
     """The dataset with each person's rows standardised by their own, and which of its rows these are.
 
-    A person's sessions are standardised together: what differs between sessions stays. Labels have no part in it.
+    Of recordings all windows of a person count, also those without a label and those that fill no sequence, as they
+    do in prediction; of a table, its rows. A person's sessions are standardised together: what differs between sessions
+    stays. Labels have no part in it, so that another target leaves a person's windows as they are.
     The fingerprint becomes another, so that no study or winner of another normalisation is taken for this one's.
 
     Returns:
@@ -195,20 +230,14 @@ def normalised(dataset: Dataset, normalisation: Normalisation) -> tuple[Dataset,
     left = np.ones(len(dataset), dtype=bool)
     n_windows = 0
     for person, rows in _people(dataset, normalisation):
-        own = dataset.inputs[rows]
-        if normalisation.seconds is not None:
-            inside, touching = _first_windows(dataset, rows, normalisation.seconds)
-            calibration, used = own.reshape(-1, own.shape[-1])[inside.ravel()], (inside | touching).any(axis=1)
-            n_windows += int(inside.sum())
-            left[rows[used]] = False
-            if used.all():
-                raise InputError(
-                    f"Expected windows beyond the first {normalisation.seconds:g} s of each person in {dataset.name}. "
-                    f"Received: none of {person}. Lower the seconds of --normalise {normalisation}."
-                )
-        else:
-            calibration = own
-        inputs[rows] = scaler_of_person(calibration, f"{person} in {dataset.name}").transform(own)
+        calibration, left[rows] = _calibration(dataset, person, rows, normalisation.seconds)
+        if not left[rows].any():
+            raise InputError(
+                f"Expected windows beyond the first {normalisation.seconds:g} s of each person in {dataset.name}. "
+                f"Received: none of {person}. Lower the seconds of --normalise {normalisation}."
+            )
+        n_windows += len(calibration)
+        inputs[rows] = scaler_of_person(calibration, f"{person} in {dataset.name}").transform(dataset.inputs[rows])
     kept = np.flatnonzero(left).astype(np.int64)
     counts = np.bincount(dataset.targets[kept], minlength=dataset.n_classes)
     gone = [dataset.class_names[i] for i in np.unique(dataset.targets) if not counts[i]]
@@ -225,8 +254,7 @@ def normalised(dataset: Dataset, normalisation: Normalisation) -> tuple[Dataset,
             inputs=inputs if len(kept) == len(dataset) else inputs[kept],
             targets=dataset.targets[kept],
             groups={name: values[kept] for name, values in dataset.groups.items()},
-            recording=None if dataset.recording is None else dataset.recording[kept],
-            starts_s=None if dataset.starts_s is None else dataset.starts_s[kept],
+            windows=None if dataset.windows is None else dataset.windows[kept],
             fingerprint=fingerprint([dataset.fingerprint, normalisation.to_dict()]),
             findings=(*dataset.findings, finding),
             provenance={
@@ -260,22 +288,24 @@ def _people(dataset: Dataset, normalisation: Normalisation) -> Iterator[tuple[st
         yield person, np.flatnonzero(subjects == person).astype(np.int64)
 
 
-def _first_windows(
-    dataset: Dataset, rows: NDArray[np.int64], seconds: float
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """The masks of `calibration_windows` for the samples of a person, each `(n_rows, n_steps)`."""
-    if dataset.recording is None or dataset.starts_s is None:
-        raise InputError(
-            f"Expected recordings for --normalise subject:{seconds:g}, so that it is known which windows come first. "
-            f"Received: {dataset.name}, vectors without times. Take --normalise subject, or the recordings."
-        )
-    window_s = float(dataset.provenance["window_s"])
-    hop_s = window_s * (1.0 - float(dataset.provenance["overlap"]))
-    n_steps = dataset.inputs.shape[1] if dataset.inputs.ndim == 3 else 1
-    starts_s = dataset.starts_s[rows][:, None] + hop_s * np.arange(n_steps)
-    recording = np.repeat(dataset.recording[rows], n_steps)
-    inside, touching = calibration_windows(recording, starts_s.ravel(), window_s, seconds)
-    return inside.reshape(starts_s.shape), touching.reshape(starts_s.shape)
+def _calibration(
+    dataset: Dataset, person: str, rows: NDArray[np.int64], seconds: float | None
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """What a person is standardised by, `(..., n_features)`, and which of their rows share no sample with it."""
+    table, windows = dataset.table, dataset.windows
+    if table is None or windows is None:
+        if seconds is not None:
+            raise InputError(
+                f"Expected recordings for --normalise subject:{seconds:g}, so that it is known which windows come "
+                f"first. Received: {dataset.name}, vectors without times. Take --normalise subject, or the recordings."
+            )
+        return dataset.inputs[rows], np.ones(len(rows), dtype=bool)
+    own = (table.recordings.subject == person)[table.recording]
+    free = np.ones(len(table), dtype=bool)
+    calibration, free[own] = calibration_of(
+        table.values[own], table.recording[own], table.starts_s[own], table.window_s, seconds
+    )
+    return calibration, np.asarray(free[windows[rows]].all(axis=1))
 
 
 def _finding(dataset: Dataset, normalisation: Normalisation, n_windows: int, n_left_out: int) -> Finding:
@@ -284,8 +314,8 @@ def _finding(dataset: Dataset, normalisation: Normalisation, n_windows: int, n_l
         return Finding(
             "transductive",
             "warning",
-            f"Each of the {n_people} people of {dataset.name} is standardised by their own windows, those that are "
-            "scored too, all sessions of a person together. Every score is transductive: it holds where windows of "
+            f"Each of the {n_people} people of {dataset.name} is standardised by all of their own windows, those that "
+            "are scored too, all sessions of a person together. Every score is transductive: it holds where windows of "
             "the same person are there before the first answer, and is no score of a person seen for the first time.",
             "Compare it with transductive scores alone, or take --normalise training.",
         )
@@ -294,7 +324,7 @@ def _finding(dataset: Dataset, normalisation: Normalisation, n_windows: int, n_l
         "warning",
         f"Each of the {n_people} people of {dataset.name} is standardised by their own first {normalisation.seconds:g} "
         f"s of signal in the order of the recordings, without labels: {n_windows} windows. {n_left_out} rows that "
-        f"hold any of it are in no part. Every score is {normalisation.label}: it holds for people who give as much "
-        "signal before the first answer. A stretch of one emotion alone takes some of that emotion away.",
+        "hold any of it are in no part. Every score is transductive: it holds for people who give as much signal "
+        "before the first answer. A stretch of one emotion alone takes some of that emotion away.",
         "Say it with the score, or take --normalise training.",
     )

@@ -74,6 +74,7 @@ def _dataset_of_table(
         inputs, first = table.values[rows], rows[:, 0]
     else:
         inputs, first = (table.values, known) if len(known) == len(table) else (table.values[known], known)
+        rows = known[:, np.newaxis]
     targets = targets[first]
     groups = {column: names[first] for column, names in groups.items()}
     present = np.unique(targets)
@@ -109,8 +110,8 @@ def _dataset_of_table(
             "target": target.to_dict(),
             "class_counts": {label: int((targets == i).sum()) for i, label in enumerate(target.class_names)},
         },
-        recording=table.recording[first],
-        starts_s=table.starts_s[first],
+        table=table,
+        windows=np.asarray(rows, dtype=np.int64),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from emotune.data.normalising import calibration_windows
+from emotune.data.normalising import calibration_of
 from emotune.errors import InputError
 from emotune.features.extraction import extract
 from emotune.features.layout import Layout
@@ -111,17 +111,15 @@ def split_calibration(
         recordings: all of one person, in order.
     """
     values = np.concatenate([one.values for one in recordings])
-    seconds = bundle.normalisation.seconds
-    if seconds is None or bundle.features is None:
-        return values, [np.ones(len(one.values), dtype=bool) for one in recordings]
     lengths = [len(one.values) for one in recordings]
-    inside, touching = calibration_windows(
+    calibration, free = calibration_of(
+        values,
         np.repeat(np.arange(len(recordings)), lengths),
         np.concatenate([one.starts_s for one in recordings]),
-        bundle.features.window_s,
-        seconds,
+        0.0 if bundle.features is None else bundle.features.window_s,
+        bundle.normalisation.seconds,
     )
-    return values[inside], np.split(~(inside | touching), np.cumsum(lengths)[:-1])
+    return calibration, np.split(free, np.cumsum(lengths)[:-1])
 
 
 def runs_of(bundle: Bundle, vectors: Vectors) -> NDArray[np.int64]:

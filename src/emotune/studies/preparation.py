@@ -100,7 +100,7 @@ def prepare(
         raise InputError(
             f"Expected features that use no later samples for --normalise {normalisation}: the first windows would "
             f"hold some of what is scored. Received: {', '.join(settings.looks_ahead)}. Take them out of the "
-            "settings, or take --normalise subject, whose scores are called transductive."
+            "settings, or take --normalise subject, which uses all of a person's windows and says so."
         )
     dataset = load_dataset(data, settings, n_steps=n_steps, workers=workers, on_recording=on_recording, target=target)
     numbered = dataset.class_names
