@@ -43,20 +43,25 @@ def finished(raw, rate_hz, **fields):
     return Recording(centred_uv(raw), rate_hz, EIGHT, source="finished", **fields)
 
 
-def streamed(stream, raw, sizes, gaps=()):
+def pushed(stream, raw, sizes, gaps=()):
     """Push `raw` in chunks of these sizes again and again, with a gap said at each of `gaps`."""
     values, starts, numbers, at, turn = [], [], [], 0, 0
     while at < raw.shape[1]:
         if at in gaps:
             stream.gap()
         stop = min([at + sizes[turn % len(sizes)], raw.shape[1], *(gap for gap in gaps if gap > at)])
-        pushed = stream.push(raw[:, at:stop])
-        assert len(pushed.values) == len(pushed.starts_s) == len(pushed.numbers)
-        values.append(pushed.values)
-        starts.append(pushed.starts_s)
-        numbers.append(pushed.numbers)
+        done = stream.push(raw[:, at:stop])
+        assert len(done.values) == len(done.starts_s) == len(done.numbers)
+        values.append(done.values)
+        starts.append(done.starts_s)
+        numbers.append(done.numbers)
         at, turn = stop, turn + 1
     return StreamedVectors(np.concatenate(values), np.concatenate(starts), np.concatenate(numbers))
+
+
+def streamed(stream, raw, sizes, gaps=()):
+    """The values and starts alone."""
+    return pushed(stream, raw, sizes, gaps)[:2]
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)
@@ -73,7 +78,7 @@ def test_a_stream_gives_the_vectors_of_the_finished_recording(steps, rate_hz, si
     raw = raw_uv(rate_hz, 8.0, offset_uv)
     breaks_s = () if gap is None else ((gap / rate_hz, gap / rate_hz),)
     whole = extract(finished(raw, rate_hz, breaks_s=breaks_s), chosen)
-    live = streamed(VectorStream(EIGHT, rate_hz, chosen), raw, sizes, () if gap is None else (gap,))
+    live = pushed(VectorStream(EIGHT, rate_hz, chosen), raw, sizes, () if gap is None else (gap,))
     np.testing.assert_array_equal(live.starts_s, whole.starts_s)
     np.testing.assert_array_equal(are_next(live.numbers), are_next(whole.numbers))
     np.testing.assert_allclose(live.values, whole.values, **CLOSE)
@@ -85,8 +90,8 @@ def test_single_samples_and_one_large_chunk_at_1000_hz(size):
     steps = replace(STEPS["all"], resample_hz=128.0)
     chosen = FeatureSettings(window_s=1.0, preprocessing=steps, extra_blocks=("relative_power", "band_entropy"))
     raw = raw_uv(1000.0, 2.2, 1e4)
-    live = streamed(VectorStream(EIGHT, 1000.0, chosen), raw, [size])
-    np.testing.assert_allclose(live.values, extract(finished(raw, 1000.0), chosen).values, **CLOSE)
+    values, _ = streamed(VectorStream(EIGHT, 1000.0, chosen), raw, [size])
+    np.testing.assert_allclose(values, extract(finished(raw, 1000.0), chosen).values, **CLOSE)
 
 
 def test_lost_samples_are_a_break_of_the_finished_recording():
@@ -109,7 +114,7 @@ def test_a_recorder_that_stood_still_is_a_gap(sizes):
     raw[:, 1000:1040] = raw[:, 1000:1001]  # less than half a second: as it is
     whole = extract(finished(raw, 128.0), chosen)
     assert len(whole.starts_s) == 12 - 2
-    live = streamed(VectorStream(EIGHT, 128.0, chosen), raw, sizes)
+    live = pushed(VectorStream(EIGHT, 128.0, chosen), raw, sizes)
     np.testing.assert_array_equal(live.starts_s, whole.starts_s)
     np.testing.assert_array_equal(are_next(live.numbers), are_next(whole.numbers))
     np.testing.assert_allclose(live.values, whole.values, **CLOSE)
@@ -120,7 +125,7 @@ def test_windows_that_span_too_much_are_left_out_as_offline():
     raw = raw_uv(128.0, 8.0, 1e5)
     raw[2, 300:310] += 500.0
     whole = extract(finished(raw, 128.0), chosen)
-    live = streamed(VectorStream(EIGHT, 128.0, chosen), raw, [50])
+    live = pushed(VectorStream(EIGHT, 128.0, chosen), raw, [50])
     assert 2.0 not in live.starts_s and len(live.starts_s) == 7
     np.testing.assert_array_equal(live.starts_s, whole.starts_s)
     np.testing.assert_array_equal(are_next(live.numbers), are_next(whole.numbers))
@@ -143,8 +148,8 @@ def test_a_bad_channel_is_interpolated_as_a_constant_one_is_offline():
     whole = extract(Recording(centred_uv(constant), 128.0, names), chosen)
     stream = VectorStream(names, 128.0, chosen, bad_channels=["Cz"])
     raw[8, 100] = np.nan  # of what is not used nothing is asked
-    live = streamed(stream, raw, [33])
-    np.testing.assert_allclose(live.values, whole.values, **CLOSE)
+    values, _ = streamed(stream, raw, [33])
+    np.testing.assert_allclose(values, whole.values, **CLOSE)
     assert (stream.layout, stream.interpolated) == (whole.layout, whole.interpolated)
 
 
@@ -152,8 +157,8 @@ def test_the_vector_of_a_rest_is_taken_away():
     chosen = FeatureSettings(window_s=1.0, baseline="subtract", preprocessing=STEPS["all"])
     raw, rest = raw_uv(250.0, 6.0, 1e4), raw_uv(250.0, 4.0, 1e4, seed=2)
     whole = extract(finished(raw, 250.0, baseline_uv=centred_uv(rest)), chosen)
-    live = streamed(VectorStream(EIGHT, 250.0, chosen, rest_uv=rest), raw, [100])
-    np.testing.assert_allclose(live.values, whole.values, **CLOSE)
+    values, _ = streamed(VectorStream(EIGHT, 250.0, chosen, rest_uv=rest), raw, [100])
+    np.testing.assert_allclose(values, whole.values, **CLOSE)
     without = replace(chosen, baseline="cut")
     for wrong in ({"settings": chosen}, {"settings": without, "rest_uv": rest}):
         with pytest.raises(InputError, match="Expected `rest_uv`.*Received: baseline="):

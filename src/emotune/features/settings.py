@@ -71,11 +71,6 @@ class FeatureSettings:
         object.__setattr__(self, "bands_hz", _checked_bands(self.bands_hz))
 
     @property
-    def hop_s(self) -> float:
-        """From the start of a window to that of the next, in seconds."""
-        return self.window_s * (1.0 - self.overlap)
-
-    @property
     def looks_ahead(self) -> tuple[str, ...]:
         """What of it sees samples behind a window, in words; none where a stream gives the same vectors."""
         return (
