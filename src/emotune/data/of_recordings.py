@@ -11,6 +11,7 @@ from emotune.data.dataset import Dataset
 from emotune.data.fingerprinting import fingerprint_of_rows
 from emotune.data.sequences import consecutive_rows
 from emotune.errors import InputError
+from emotune.features.findings import settings_findings
 from emotune.features.settings import FeatureSettings
 from emotune.features.table import FeatureTable
 from emotune.files import fingerprint
@@ -77,6 +78,9 @@ def _dataset_of_table(
         rows = known[:, np.newaxis]
     targets = targets[first]
     groups = {column: names[first] for column, names in groups.items()}
+    said = {"targets": targets, **groups}
+    if n_steps > 1:
+        said["windows"] = rows  # which are in a row, a reader may learn better too
     present = np.unique(targets)
     if len(present) < 2:
         received = f"{target.class_names[present[0]]!r} alone" if len(present) else "no rows"
@@ -93,11 +97,9 @@ def _dataset_of_table(
         name=name,
         # Of what the vectors are made of, as their values differ in the last bit between machines; labels and groups as
         # they are, since a reader may have learned better what they are.
-        fingerprint=fingerprint(
-            [table.fingerprint, n_steps, target.to_dict(), fingerprint_of_rows({"targets": targets, **groups})]
-        ),
+        fingerprint=fingerprint([table.fingerprint, n_steps, target.to_dict(), fingerprint_of_rows(said)]),
         layout=table.layout,
-        findings=(*findings, *_offline_findings(settings), *target_findings(target, targets)),
+        findings=(*findings, *settings_findings(settings), *target_findings(target, targets)),
         provenance={
             "source": "recordings",
             **settings.to_dict(),
@@ -128,19 +130,6 @@ def target_findings(target: Target, targets: NDArray[np.int64]) -> list[Finding]
             f"{target.class_names[1]} is {target}, {target.class_names[0]} the rest: the larger class, "
             f"{target.class_names[larger]}, has {counts[larger] / counts.sum():.1%} of the rows. Another threshold "
             "gives other shares and other scores: say it with the score.",
-        )
-    ]
-
-
-def _offline_findings(settings: FeatureSettings) -> list[Finding]:
-    if not settings.looks_ahead:
-        return []
-    return [
-        Finding(
-            "offline-only",
-            "note",
-            f"The vectors see later samples ({', '.join(settings.looks_ahead)}): a model of them is for finished "
-            "recordings, and no stream can be given to it.",
         )
     ]
 

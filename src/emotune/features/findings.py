@@ -56,7 +56,7 @@ def settings_findings(settings: FeatureSettings) -> list[Finding]:
                     "notched-band",
                     "warning",
                     "Expected the mains outside of the bands. Received: a notch at "
-                    f"{', '.join(f'{hz:g}' for hz in lines)} Hz within {' and '.join(hit)}, which takes what is there too.",
+                    f"{', '.join(f'{hz:g}' for hz in lines)} Hz, within {' and '.join(hit)}.",
                     "NOTCH_HZ is 50.0 or 60.0, whatever the bands.",
                 )
             )
