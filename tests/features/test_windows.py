@@ -111,3 +111,10 @@ def test_windows_are_in_a_row_a_hop_apart_and_in_one_stretch():
     in_two = window_numbers(starts_s, 128.0, 32, [(0, 128), (150, 224), (224, 300)])
     assert are_next(in_two).tolist() == [True, True, False, True, False]
     assert window_numbers(starts_s[:0], 128.0, 32, []).shape == (0,)
+
+
+def test_windows_less_than_a_sample_apart_are_refused():
+    samples = np.zeros((2, 1000), dtype=np.float32)
+    with pytest.raises(InputError, match=r"`overlap` must leave windows at least a sample apart.*at most 0\.9980"):
+        split_windows(samples, 128.0, 4.0, 0.9999)
+    assert len(split_windows(samples, 128.0, 4.0, 0.998)[0]) == 489

@@ -30,7 +30,7 @@ __all__ = ["add_arguments", "run"]
 _EXAMPLES = """\
 examples:
   python -m emotune predict film.edf --start-s 10
-  python -m emotune predict film.edf --calibration rest.edf     a model trained with --normalise subject
+  python -m emotune predict film.edf --calibration films.edf    a model trained with --normalise subject
   python -m emotune predict dreamer:FOLDER     every recording of a data set, beside what people said
 """
 
@@ -118,6 +118,10 @@ def _calibration(args: argparse.Namespace, bundle: Bundle, path: Path) -> NDArra
         return "self"
     if not bundle.normalisation.by_subject:
         bundle.refuse_calibration()
+    if "self" in args.calibration:
+        raise InputError(
+            f"Expected --calibration self alone, or recordings. Received: {' and '.join(args.calibration)}. Choose one."
+        )
     files = [Path(name).expanduser() for name in args.calibration]
     for file in files:
         if file.resolve() == path.resolve():
@@ -142,6 +146,7 @@ def _refuse_baseline(bundle: Bundle, duration_s: float, start_s: float, stop_s: 
 
 
 def _print_windows(prediction: Prediction, *, is_quiet: bool) -> None:
+    from emotune.data.normalising import ONE_EMOTION_ALONE
     from emotune.report.tables import print_table
 
     names = prediction.class_names
@@ -171,6 +176,8 @@ def _print_windows(prediction: Prediction, *, is_quiet: bool) -> None:
     )
     if prediction.standardised_by != "the training people":
         print(f"Standardised by {prediction.standardised_by}.")
+        if not is_quiet:
+            print(f"note: {ONE_EMOTION_ALONE} Take windows of all that is to be told apart.", file=sys.stderr)
 
 
 def _predict_set(args: argparse.Namespace, bundle: Bundle) -> None:

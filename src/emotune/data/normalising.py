@@ -27,6 +27,7 @@ __all__ = [
     "Normalisation",
     "calibration_of",
     "calibration_windows",
+    "ONE_EMOTION_ALONE",
     "data_identity",
     "labelled",
     "normalised",
@@ -35,6 +36,8 @@ __all__ = [
 
 # The spread of 10 windows is known to a quarter (1 / sqrt(2 · 9)); of fewer it would be a number without a meaning.
 MIN_WINDOWS = 10
+
+ONE_EMOTION_ALONE = "A stretch of one emotion alone takes some of that emotion away."
 
 _TRAINING, _SUBJECT = "training", "subject"
 
@@ -325,6 +328,6 @@ def _finding(dataset: Dataset, normalisation: Normalisation, n_windows: int, n_l
         f"Each of the {n_people} people of {dataset.name} is standardised by their own first {normalisation.seconds:g} "
         f"s of signal in the order of the recordings, without labels: {n_windows} windows. {n_left_out} rows that "
         "hold any of it are in no part. Every score is transductive: it holds for people who give as much signal "
-        "before the first answer. A stretch of one emotion alone takes some of that emotion away.",
+        f"before the first answer. {ONE_EMOTION_ALONE}",
         "Say it with the score, or take --normalise training.",
     )

@@ -87,6 +87,11 @@ def window_in_samples(sampling_rate_hz: float, window_s: float, overlap: float =
             f"A window must hold at least one sample. Received: {window_s:g} s at {sampling_rate_hz:g} Hz. "
             f"Take a longer window."
         )
+    if n_times_window * (1.0 - overlap) < 0.5:
+        raise InputError(
+            f"`overlap` must leave windows at least a sample apart. Received: {overlap:g} of {n_times_window} samples. "
+            f"Take at most {1 - 1 / n_times_window:.4f}; windows that share nearly all samples are copies."
+        )
     return n_times_window, step
 
 

@@ -127,7 +127,7 @@ class Bundle:
             raise InputError(
                 f"Expected windows of {whose} to standardise by, as the model in {self.folder} was trained with "
                 f"--normalise {self.normalisation}. Received: none. Give --calibration FILE, another recording of the "
-                "same person, or --calibration self."
+                "same person, or --calibration self; in Python `calibration`, vectors of the person."
             )
         if calibration.ndim < 2 or calibration.shape[-1] != len(self.scaler.mean):
             raise InputError(
