@@ -15,11 +15,10 @@ from emotune.data.sources import open_source
 from emotune.errors import InputError
 from emotune.features.extraction import extract
 from emotune.features.settings import FeatureSettings
-from emotune.prediction import predictor, sets
 from emotune.prediction.bundle import DESCRIPTION, Bundle
 from emotune.prediction.predictor import predict_recording
 from emotune.prediction.sets import predict_set
-from emotune.prediction.vectors import calibration_vectors, vectors_of
+from emotune.prediction.vectors import calibration_vectors
 from emotune.recordings.targets import Target
 from emotune.studies.preparation import prepare
 from recordings_in_memory import RecordingsInMemory
@@ -237,40 +236,6 @@ def test_of_a_set_the_first_seconds_of_each_person_have_no_answer(by_first):
     ]
     assert found.n_left_out == 2
     assert found.n_known == 6
-
-
-@pytest.mark.parametrize("choice", ["training", "subject", "subject:42"])
-def test_a_recording_without_any_window_left_is_left_out_of_a_set(saved, by_subject, by_first, monkeypatch, choice):
-    """Whatever leaves none: here the windows of some recordings are taken away."""
-    bundle = {"training": Bundle.load(saved), "subject": by_subject, "subject:42": by_first}[choice]
-    recordings = people()
-    nobody = [replace(each, subject="p2") for each in recordings.recordings[:2]]
-    empty = replace(recordings.recordings[1], trial="empty", source="empty.edf")
-    more = replace(recordings, recordings=[*nobody, empty, *recordings.recordings])
-
-    def without(bundle, recording):
-        found = vectors_of(bundle, recording)
-        is_empty = recording.trial == "empty" or recording.subject == "p2"
-        return found.only(np.zeros(len(found.values), dtype=bool)) if is_empty else found
-
-    wanted = predict_set(bundle, recordings)
-    monkeypatch.setattr(sets, "vectors_of", without)
-    found = predict_set(bundle, more)
-    assert found.recordings == wanted.recordings
-    assert (found.n_left_out, found.n_without_windows) == (wanted.n_left_out, 3)
-    assert found.to_dict()["n_without_windows"] == 3
-    with pytest.raises(InputError, match="at least one recording with windows in in memory"):
-        predict_set(bundle, replace(more, recordings=[*nobody, empty]))
-
-
-@pytest.mark.parametrize("choice", ["subject", "subject:42"])
-def test_a_recording_without_any_window_left_cannot_be_standardised_by_itself(
-    by_subject, by_first, monkeypatch, choice
-):
-    bundle = by_subject if choice == "subject" else by_first
-    monkeypatch.setattr(predictor, "vectors_of", lambda *given: vectors_of(*given).only(np.zeros(12, dtype=bool)))
-    with pytest.raises(InputError, match="at least 10 windows of each person.*Received: 0 of noise.edf"):
-        predict_recording(bundle, noise(seconds=50.0), calibration="self")
 
 
 def test_a_set_of_unknown_people_is_refused(by_subject):

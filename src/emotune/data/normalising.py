@@ -317,8 +317,8 @@ def _finding(dataset: Dataset, normalisation: Normalisation, n_windows: int, n_l
         return Finding(
             "transductive",
             "warning",
-            f"Each of the {n_people} people of {dataset.name} is standardised by all of their own windows, those that "
-            "are scored too, all sessions of a person together. Every score is transductive: it holds where windows of "
+            f"Each of the {n_people} people of {dataset.name} is standardised by their own windows, those that are "
+            "scored too, all sessions of a person together. Every score is transductive: it holds where windows of "
             "the same person are there before the first answer, and is no score of a person seen for the first time.",
             "Compare it with transductive scores alone, or take --normalise training.",
         )

@@ -121,8 +121,7 @@ def predict_recording(
     vectors = vectors_of(bundle, recording)
     if isinstance(calibration, str):
         calibration, others = split_calibration(bundle, [vectors])
-        # Of no window at all the scaler says so.
-        if len(vectors.values) and not others[0].any():
+        if not others[0].any():
             raise InputError(
                 f"Expected windows beyond the first {bundle.normalisation.seconds:g} s, which the model standardises "
                 f"by. Received: none in {recording.place}. Give a longer recording, or --calibration FILE."

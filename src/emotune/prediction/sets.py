@@ -16,7 +16,7 @@ from emotune.evaluation.metrics import metric_named
 from emotune.features.findings import findings_of_set
 from emotune.findings import Finding
 from emotune.prediction.bundle import Bundle
-from emotune.prediction.predictor import Prediction, predict_vectors
+from emotune.prediction.predictor import Prediction, predict_recording, predict_vectors
 from emotune.prediction.vectors import Vectors, runs_of, split_calibration, vectors_of
 from emotune.recordings.recording import RecordingSet
 from emotune.recordings.targets import UNKNOWN, Target
@@ -63,7 +63,6 @@ class SetPrediction:
         findings: what the checks found, the same thing said once.
         score_label: what is to be said beside the score, and of every answer; may be empty.
         n_left_out: recordings that people were standardised by, and so have no answer.
-        n_without_windows: recordings of which the checks left no window, and so have no answer either.
     """
 
     class_names: tuple[str, ...]
@@ -77,7 +76,6 @@ class SetPrediction:
     findings: tuple[Finding, ...]
     score_label: str = ""
     n_left_out: int = 0
-    n_without_windows: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """The prediction as plain JSON values."""
@@ -91,7 +89,6 @@ class SetPrediction:
             "balanced_accuracy": self.balanced_accuracy,
             "score_label": self.score_label,
             "n_left_out": self.n_left_out,
-            "n_without_windows": self.n_without_windows,
             "is_training_data": self.is_training_data,
             "known_people": list(self.known_people),
             "findings": [finding.to_dict() for finding in self.findings],
@@ -107,22 +104,19 @@ def predict_set(
     their first seconds in the order of the recordings, which are then not answered for.
 
     Where the set has the target that the model was trained for, with the same classes, their agreement is measured.
-    A recording of which the checks leave no window is left out, and its findings are kept.
 
     Raises:
-        InputError: if nothing is left to answer for or one of the recordings cannot be used (see `predict_recording`).
+        InputError: if the set is empty or one of its recordings cannot be used (see `predict_recording`).
     """
     target = _same_target(bundle, recordings)
     every: list[RecordingPrediction] = []
     labels: list[int] = []
     interpolated: Counter[str] = Counter()
     findings: list[tuple[Finding, ...]] = []
-    n_left_out = n_without_windows = 0
-    for recording, vectors, prediction in _predictions(bundle, recordings, on_recording):
+    n_left_out = 0
+    for recording, prediction in _predictions(bundle, recordings, on_recording):
         if prediction is None:
-            n_left_out += len(vectors.values) > 0
-            n_without_windows += not len(vectors.values)
-            findings.append(vectors.findings)
+            n_left_out += 1
             continue
         label = UNKNOWN if target is None else _label(target, recording)
         labels.append(label)
@@ -144,7 +138,7 @@ def predict_set(
         findings.append(prediction.findings)
     if not every:
         raise InputError(
-            f"Expected at least one recording {'with windows ' if n_without_windows else ''}in {recordings.name}"
+            f"Expected at least one recording in {recordings.name}"
             f"{' beyond what its people are standardised by' if n_left_out else ''}. Received: none. Check its source."
         )
     is_training_data = bundle.provenance.get("features", {}).get("recordings") == recordings.fingerprint()
@@ -171,7 +165,6 @@ def predict_set(
         findings=findings_of_set(recordings.findings, findings, ()),
         score_label=bundle.normalisation.label,
         n_left_out=n_left_out,
-        n_without_windows=n_without_windows,
     )
 
 
@@ -188,8 +181,8 @@ class _Header:
 
 def _predictions(
     bundle: Bundle, recordings: RecordingSet, on_recording: Callable[[int, int], None] | None
-) -> Iterator[tuple[_Header, Vectors, Prediction | None]]:
-    """Each recording's vectors and prediction; None where no window is left, or all only standardise their person.
+) -> Iterator[tuple[_Header, Prediction | None]]:
+    """Each recording's prediction, in order; None where its person is standardised by the whole of it.
 
     Samples are in memory of one recording at a time. Of people who are standardised by their own windows the vectors
     of all are kept, a thousandth of the samples, since the last window counts for the first answer.
@@ -198,19 +191,16 @@ def _predictions(
     buffered: list[tuple[_Header, Vectors]] = []
     for done, recording in enumerate(recordings, start=1):
         header = _Header(recording.subject, recording.session, recording.trial, recording.emotion, recording.ratings)
-        if bundle.normalisation.by_subject and not recording.subject:
+        if not bundle.normalisation.by_subject:
+            yield header, predict_recording(bundle, recording)
+        elif not recording.subject:
             raise InputError(
                 f"Expected the person of each recording in {recordings.name}, as the model in {bundle.folder} was "
                 f"trained with --normalise {bundle.normalisation}. Received: {recording.place} without. Name the "
                 "subjects, or predict it alone with --calibration."
             )
-        vectors = vectors_of(bundle, recording)
-        if not len(vectors.values):
-            yield header, vectors, None
-        elif bundle.normalisation.by_subject:
-            buffered.append((header, vectors))
         else:
-            yield header, vectors, predict_vectors(bundle, vectors, bundle.scaler_for())
+            buffered.append((header, vectors_of(bundle, recording)))
         said(done, len(recordings))
     people: dict[str, tuple[Scaler, Iterator[NDArray[np.bool_]]]] = {}
     for person in dict.fromkeys(header.subject for header, _ in buffered):
@@ -223,7 +213,7 @@ def _predictions(
         rest = vectors.only(allowed)
         # A recording that was too short from the start is refused as ever.
         is_used = not allowed.all() and not len(runs_of(bundle, rest))
-        yield header, vectors, None if is_used else predict_vectors(bundle, rest, scaler)
+        yield header, None if is_used else predict_vectors(bundle, rest, scaler)
 
 
 def _seen_people(bundle: Bundle) -> set[str]:
