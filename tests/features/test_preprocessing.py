@@ -179,8 +179,7 @@ def test_settings_from_a_file_give_the_same_vectors(phase):
     [
         ({"band_pass_hz": (1.0, 64.0)}, "band-pass that ends below 64 Hz, half the sampling rate. Received: 64 Hz"),
         ({"band_pass_hz": (70.0, None)}, "band-pass that ends below 64 Hz.*Received: 70 Hz"),
-        ({"notch_hz": 64.0}, "mains between 1 and 63 Hz.*Received: 64 Hz. Set NOTCH_HZ to None"),
-        ({"notch_hz": 0.5}, "mains between 1 and 63 Hz.*Received: 0.5 Hz"),
+        ({"notch_hz": 0.5}, "mains above 1 Hz, half the width of a notch.*Received: 0.5 Hz"),
         ({"band_pass_hz": (0.1, None)}, "at least 10 s of the recording, one cycle.*Received: 5 s. Raise the lower"),
         ({"resample_hz": 1e-3}, "within 5000 times the recording's 128 Hz.*Received: 0.001 Hz"),
         ({"resample_hz": 1e9}, "within 5000 times the recording's 128 Hz.*Received: 1e"),
@@ -373,3 +372,43 @@ def test_a_cap_without_frontal_channels_says_so():
     done = preprocess(made, Preprocessing(blinks="ica"))
     assert done.recording is made
     assert "8 channels, none of them frontal, 20.0 s" in done.findings[0].message
+
+
+@pytest.mark.parametrize("phase", ["causal", "zero"])
+@pytest.mark.parametrize("rate_hz", [90.0, 100.0, 102.0])
+def test_a_recording_that_is_too_slow_for_a_notch_stays_without_and_that_is_said(rate_hz, phase):
+    recording = recording_of(noise_uv(rate_hz=rate_hz), rate_hz)
+    done = preprocess(recording, Preprocessing(notch_hz=50.0, phase=phase))
+    np.testing.assert_array_equal(done.recording.samples_uv, recording.samples_uv)
+    assert [(found.name, found.severity) for found in done.findings] == [("no-notch", "note")]
+    assert f"Received: recordings at {rate_hz:g} Hz; their mains are not taken out." in done.findings[0].message
+    band = preprocess(recording, replace(BAND, notch_hz=50.0, phase=phase)).recording
+    np.testing.assert_array_equal(
+        band.samples_uv, preprocess(recording, replace(BAND, phase=phase)).recording.samples_uv
+    )
+
+
+@pytest.mark.parametrize("phase", ["causal", "zero"])
+def test_a_recording_with_room_for_a_notch_is_filtered_and_nothing_said(phase):
+    recording = recording_of(noise_uv(rate_hz=102.5), 102.5)
+    done = preprocess(recording, Preprocessing(notch_hz=50.0, phase=phase))
+    assert not done.findings
+    assert np.abs(done.recording.samples_uv - recording.samples_uv).max() > 1.0
+
+
+def test_each_stretch_of_the_rest_between_stand_stills_is_filtered_on_its_own():
+    rest = noise_uv(12.0, seed=1).astype(np.float32)
+    rest[:, 512:768] = rest[:, 512:513]
+    done = preprocess(recording_of(noise_uv(), baseline_uv=rest), BAND)
+    assert done.rest_breaks_s == ((4.0, 6.0),)
+    for first, last in ((0, 512), (768, 1536)):
+        alone = preprocess(recording_of(rest[:, first:last]), BAND).recording.samples_uv
+        np.testing.assert_array_equal(done.recording.baseline_uv[:, first:last], alone)
+    assert preprocess(recording_of(noise_uv(), baseline_uv=rest), Preprocessing()).rest_breaks_s == ((4.0, 6.0),)
+
+
+def test_a_clock_that_was_measured_is_met_within_one_in_ten_thousand():
+    for rate_hz in (249.97, 250.4, 127.99, 333.3):
+        assert abs(float(resampling_ratio(rate_hz, 128.0)) * rate_hz / 128.0 - 1) <= 1e-4
+    with pytest.raises(InputError, match="within 5000 times"):
+        resampling_ratio(128.0, 128.0 / 5000.75)  # the nearest fraction is 1.5 in 10,000 away

@@ -16,9 +16,10 @@ from emotune.errors import InputError
 from emotune.features.bad_channels import find_bad_channels
 from emotune.features.blinks import without_blinks
 from emotune.features.causal import CausalSteps
-from emotune.features.filters import zero_phase_filtered, zero_phase_length_s
+from emotune.features.filters import has_room_for_notch, zero_phase_filtered, zero_phase_length_s
 from emotune.features.resampling import n_resampled, zero_phase_resampled
 from emotune.findings import Finding
+from emotune.recordings.quality import silent_stretches
 from emotune.recordings.recording import Recording
 
 __all__ = ["BAD_CHANNELS", "BLINKS", "PHASES", "Preprocessed", "Preprocessing", "preprocess"]
@@ -27,9 +28,9 @@ PHASES = ("causal", "zero")
 BAD_CHANNELS = ("keep", "interpolate")
 BLINKS = ("keep", "ica")
 
-# Samples that go through the causal filters at once, and channels through those of zero phase.
+# Samples that go through the causal filters at once, and samples of one or more channels through those of zero phase.
 _PIECE = 1 << 12
-_CHANNELS_AT_ONCE = 8
+_SAMPLES_AT_ONCE = 1 << 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class Preprocessing:
     Attributes:
         band_pass_hz: (low, high) edges of a band-pass; None in the place of an edge leaves that side open. The causal
             one is 3 dB down at its edges: at an upper edge of 45 Hz 0.1 dB at 31 Hz and 1.2 dB at 40 Hz.
-        notch_hz: the mains, whose harmonics below half the sampling rate are taken out too.
+        notch_hz: the mains, whose harmonics below half the sampling rate are taken out too; a recording that is too
+            slow for a notch there is not filtered so, and that is said.
         resample_hz: another sampling rate.
         phase: of filters and resampling: `causal` sees no later sample and delays, `zero` does neither.
         bad_channels: `interpolate` finds channels unlike their neighbours over the whole recording, and
@@ -121,31 +123,39 @@ class Preprocessed:
         recording: its samples, rest and sampling rate changed; the channels as they were.
         bad_channels: which of them are to be interpolated, by their names in the recording.
         findings: what was found on the way.
+        rest_breaks_s: (start, stop) in seconds of what is not to be used of the rest: where the recorder stood still.
     """
 
     recording: Recording
     bad_channels: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    rest_breaks_s: tuple[tuple[float, float], ...] = ()
 
 
 def preprocess(recording: Recording, steps: Preprocessing) -> Preprocessed:
     """Do the steps to a recording of EEG channels alone, each whole stretch between its breaks on its own.
 
-    The order is notch, band-pass, resampling, blinks, bad channels; the rest before the recording gets the same, as a
-    stretch of its own. Samples inside breaks become 0. Filters in their causal form delay: what a window then holds
-    lies up to half a second earlier in the recording (see `CausalFilter` and `CausalResampler`).
+    The order is notch, band-pass, resampling, blinks, bad channels; the rest before the recording gets the same, each
+    stretch between stand-stills of its recorder on its own. Samples inside breaks become 0. Filters in their causal
+    form delay: what a window then holds lies up to half a second earlier in the recording (see `CausalFilter` and
+    `CausalResampler`).
 
     Raises:
-        InputError: if a step cannot be done to it: an edge or the mains at or above half the sampling rate, a recording
-            or rest that is shorter than its lowest edge needs, or no stretch as long as filters of zero phase are.
+        InputError: if a step cannot be done to it: an edge at or above half the sampling rate, a recording or rest that
+            is shorter than its lowest edge needs, or no stretch as long as filters of zero phase are.
     """
     findings: list[Finding] = []
+    rest = None
+    if recording.baseline_uv is not None and recording.baseline_uv.shape[1]:
+        rest = replace(recording, samples_uv=recording.baseline_uv, baseline_uv=None, breaks_s=())
+        # Found in the samples as they came: a filter would make held values move.
+        rest = replace(rest, breaks_s=tuple(silent_stretches(rest)))
     if steps.filters:
-        rest_uv = recording.baseline_uv
-        if rest_uv is not None and rest_uv.shape[1]:
-            of_rest = replace(recording, samples_uv=rest_uv, baseline_uv=None, breaks_s=())
-            rest_uv = _filtered(of_rest, steps, "the rest before the recording", []).samples_uv
-        recording = replace(_filtered(recording, steps, "the recording", findings), baseline_uv=rest_uv)
+        if rest is not None:
+            rest = _filtered(rest, steps, "the rest before the recording", [])
+        findings += _too_slow_for_notch(recording, steps)
+        recording = _filtered(recording, steps, "the recording", findings)
+        recording = replace(recording, baseline_uv=recording.baseline_uv if rest is None else rest.samples_uv)
     bad: tuple[str, ...] = ()
     if steps.blinks == "ica" or steps.bad_channels == "interpolate":
         import sklearn.neighbors  # noqa: F401  (what brings its own threads has to be there to be limited)
@@ -158,7 +168,22 @@ def preprocess(recording: Recording, steps: Preprocessing) -> Preprocessed:
             if steps.bad_channels == "interpolate":
                 bad, found = find_bad_channels(recording)
                 findings += found
-    return Preprocessed(recording, bad, tuple(findings))
+    return Preprocessed(recording, bad, tuple(findings), () if rest is None else rest.breaks_s)
+
+
+def _too_slow_for_notch(recording: Recording, steps: Preprocessing) -> list[Finding]:
+    rate_hz = recording.sampling_rate_hz
+    if steps.notch_hz is None or has_room_for_notch(rate_hz, steps.notch_hz):
+        return []
+    # Of all recordings at this rate the same, so that it is said once of a set.
+    return [
+        Finding(
+            "no-notch",
+            "note",
+            f"Expected room for a notch at {steps.notch_hz:g} Hz below half the sampling rate. Received: recordings at "
+            f"{rate_hz:g} Hz; their mains are not taken out.",
+        )
+    ]
 
 
 def _filtered(recording: Recording, steps: Preprocessing, what: str, findings: list[Finding]) -> Recording:
@@ -198,8 +223,9 @@ def _zero_phase(
     stretch: NDArray[np.float32], into: NDArray[np.float32], rate_hz: float, ratio: Fraction, steps: Preprocessing
 ) -> None:
     # A few channels at once: in float64, with room for the filter's ends, all would take many times their memory.
-    for row in range(0, len(stretch), _CHANNELS_AT_ONCE):
-        rows = slice(row, row + _CHANNELS_AT_ONCE)
+    n_at_once = max(1, _SAMPLES_AT_ONCE // stretch.shape[1])
+    for row in range(0, len(stretch), n_at_once):
+        rows = slice(row, row + n_at_once)
         samples = zero_phase_filtered(stretch[rows].astype(np.float64), rate_hz, steps.band_pass_hz, steps.notch_hz)
         into[rows] = samples if ratio == 1 else zero_phase_resampled(samples, ratio, into.shape[1])
 
