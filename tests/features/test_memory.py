@@ -47,12 +47,17 @@ def recordings_at_once(recording, settings):
         ({}, BAND, ()),
         ({}, {**BAND, "phase": "zero"}, ()),
         ({"overlap": 0.9, "estimator": "filter"}, {}, ()),
+        ({}, {"bad_channels": "interpolate"}, ()),
     ],
-    ids=["default", "rejection", "break", "causal", "zero-phase", "filter-estimator"],
+    ids=["default", "rejection", "break", "causal", "zero-phase", "filter-estimator", "bad-channels"],
 )
 def test_a_long_recording_takes_less_than_three_of_its_size(long, way, steps, breaks_s):
     settings = FeatureSettings(**way, preprocessing=Preprocessing(**steps))
     assert recordings_at_once(replace(long, breaks_s=breaks_s), settings) < 2.75
+
+
+def test_ica_takes_what_its_docstring_says(long):
+    assert recordings_at_once(long, FeatureSettings(preprocessing=Preprocessing(blinks="ica"))) < 5.4
 
 
 @pytest.mark.parametrize("steps", [BAND, {**BAND, "phase": "zero"}, {"blinks": "ica"}])

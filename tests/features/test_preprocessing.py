@@ -3,11 +3,13 @@
 import warnings
 from dataclasses import replace
 
+import mne
 import numpy as np
 import pytest
 
 import emotune.recordings.simulation.trial as simulated_trial
 from emotune.errors import InputError
+from emotune.features import bad_channels
 from emotune.features.causal import CausalSteps
 from emotune.features.extraction import extract
 from emotune.features.preprocessing import Preprocessing, preprocess
@@ -267,6 +269,34 @@ def test_a_spoilt_channel_is_found_named_and_interpolated(simulated, kind):
         channel_names=tuple(simulated.channel_names[row] for row in left_out),
     )
     np.testing.assert_allclose(features.values, extract(without, FeatureSettings()).values, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["loud", "wandering"])
+def test_outlying_channels_are_those_that_mne_finds_in_the_samples(simulated, kind):
+    """Which are given to it as their distances."""
+    samples = spoilt(simulated, 9, kind).samples_uv
+    samples[20] = samples[21]  # of a copy, rounding leaves a distance of less than nothing
+    raw = bad_channels.mne_raw(samples, 128.0)
+    found, scores = mne.preprocessing.find_bad_channels_lof(
+        raw, n_neighbors=10, threshold=2.0, return_scores=True, verbose="error"
+    )
+    distances = bad_channels.mne_raw(bad_channels._distances(samples), 128.0)
+    _, expected = mne.preprocessing.find_bad_channels_lof(
+        distances, n_neighbors=10, metric="precomputed", return_scores=True, verbose="error"
+    )
+    np.testing.assert_allclose(scores, expected, rtol=1e-5)
+    assert np.flatnonzero(bad_channels._outlying(samples, 128.0)).tolist() == [int(name) for name in found] == [9]
+
+
+@pytest.mark.parametrize(("seconds", "every"), [(20.0, 1), (20.0, 3), (20.03, 4)])
+def test_stretches_are_filtered_on_their_own_and_thinned(seconds, every):
+    recording = recording_of(noise_uv(seconds), breaks_s=((8.0, 9.0), (9.5, 10.0)))
+    found = bad_channels.whole_stretches_uv(recording, (1.0, 45.0), every)
+    parts = [recording.samples_uv[:, :1024], recording.samples_uv[:, 1280:]]
+    expected = [
+        mne.filter.filter_data(part.astype(np.float64), 128.0, 1.0, 45.0, verbose="error")[:, ::every] for part in parts
+    ]
+    np.testing.assert_allclose(found, np.concatenate(expected, axis=1), rtol=1e-5, atol=1e-4)
 
 
 def test_no_good_channel_is_called_bad(simulated):
