@@ -97,9 +97,10 @@ def extract(recording: Recording, settings: FeatureSettings) -> RecordingFeature
     A channel with one value all the time counts as not recorded and is interpolated, also the electrode that a
     recording was referenced to; windows that touch one of its breaks are left out.
 
-    In memory are this recording, the layout's channels and some MB: 2.0 recordings of 32 channels, 2.7 of a cap with
-    19, 3.3 with 14. Filters take no more of 32 channels, and one recording more of fewer. Finding bad channels takes 2
-    recordings, 3 behind filters; ICA at 128 Hz takes 5.1, at 256 Hz 3, which is what MNE needs.
+    In memory are this recording, the layout's channels and some MB: 2.1 recordings of 32 channels, 2.8 of a cap with
+    19, 3.5 with 14. Filters take no more of 32 channels, and one recording more of fewer; the estimator `filter` takes
+    up to 0.8 more. Finding bad channels takes 2.3 recordings, 3.3 behind filters; ICA takes 5 at 128 Hz and 3 at
+    256 Hz, one more behind filters, since MNE copies what it compares.
 
     Raises:
         AllRejected: if every whole window spans more than REJECT_UV.
