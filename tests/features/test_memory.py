@@ -12,6 +12,7 @@ from emotune.features.preprocessing import Preprocessing
 from emotune.features.settings import FeatureSettings
 from emotune.recordings.recording import Recording
 
+TEN_TWENTY = tuple("Fp1 Fp2 F3 F4 F7 F8 T3 T4 C3 C4 T5 T6 P3 P4 O1 O2 Fz Cz Pz".split())
 SECONDS = 600
 BAND = {"band_pass_hz": (0.5, 45.0), "notch_hz": 50.0}
 
@@ -54,6 +55,21 @@ def recordings_at_once(recording, settings):
 def test_a_long_recording_takes_less_than_three_of_its_size(long, way, steps, breaks_s):
     settings = FeatureSettings(**way, preprocessing=Preprocessing(**steps))
     assert recordings_at_once(replace(long, breaks_s=breaks_s), settings) < 2.75
+
+
+@pytest.mark.parametrize("steps", [{}, BAND], ids=["default", "causal"])
+def test_so_does_one_of_19_channels_with_the_others_interpolated(long, steps):
+    """Once with the 13 others; the blocks of 3 MB are half of these 6."""
+    cap = replace(long, samples_uv=long.samples_uv[:19].copy(), channel_names=TEN_TWENTY)
+    assert recordings_at_once(cap, FeatureSettings(preprocessing=Preprocessing(**steps))) < 3.3
+
+
+def test_a_bad_channel_is_left_out_without_a_copy_of_the_others(long):
+    samples = long.samples_uv.copy()
+    samples[9] = 0.3 * np.random.default_rng(2).standard_normal(samples.shape[1])
+    settings = FeatureSettings(preprocessing=Preprocessing(bad_channels="interpolate"))
+    assert extract(replace(long, samples_uv=samples), settings).interpolated == (CHANNELS[9],)
+    assert recordings_at_once(replace(long, samples_uv=samples), settings) < 2.75
 
 
 def test_ica_takes_what_its_docstring_says(long):

@@ -442,3 +442,20 @@ def test_a_clock_that_was_measured_is_met_within_one_in_ten_thousand():
         assert abs(float(resampling_ratio(rate_hz, 128.0)) * rate_hz / 128.0 - 1) <= 1e-4
     with pytest.raises(InputError, match="within 5000 times"):
         resampling_ratio(128.0, 128.0 / 5000.75)  # the nearest fraction is 1.5 in 10,000 away
+
+
+@pytest.mark.parametrize("steps", [{}, {"band_pass_hz": (1.0, 45.0)}])
+def test_a_bad_channel_is_taken_out_of_the_rest_too(simulated, steps):
+    made = replace(simulated, baseline_uv=simulated.samples_uv[:, :1280].copy())
+    spoilt_too = replace(spoilt(made, 9, "loud"), baseline_uv=spoilt(made, 9, "loud").samples_uv[:, :1280])
+    settings = FeatureSettings(baseline="subtract", preprocessing=Preprocessing(**steps, bad_channels="interpolate"))
+    found = extract(spoilt_too, settings)
+    left_out = [row for row in range(32) if row != 9]
+    without = replace(
+        made,
+        samples_uv=made.samples_uv[left_out],
+        baseline_uv=made.baseline_uv[left_out],
+        channel_names=tuple(made.channel_names[row] for row in left_out),
+    )
+    expected = extract(without, FeatureSettings(baseline="subtract", preprocessing=Preprocessing(**steps)))
+    np.testing.assert_allclose(found.values, expected.values, atol=1e-4)

@@ -124,15 +124,18 @@ class Preprocessed:
         bad_channels: which of them are to be interpolated, by their names in the recording.
         findings: what was found on the way.
         rest_breaks_s: (start, stop) in seconds of what is not to be used of the rest: where the recorder stood still.
+        room: memory that begins with the recording's samples and has at least as many rows as were asked for, which
+            may be overwritten; None where the samples are not the filters' own.
     """
 
     recording: Recording
     bad_channels: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     rest_breaks_s: tuple[tuple[float, float], ...] = ()
+    room: NDArray[np.float32] | None = None
 
 
-def preprocess(recording: Recording, steps: Preprocessing) -> Preprocessed:
+def preprocess(recording: Recording, steps: Preprocessing, n_rows: int = 0) -> Preprocessed:
     """Do the steps to a recording of EEG channels alone, each whole stretch between its breaks on its own.
 
     The order is notch, band-pass, resampling, blinks, bad channels; the rest before the recording gets the same, each
@@ -140,21 +143,26 @@ def preprocess(recording: Recording, steps: Preprocessing) -> Preprocessed:
     form delay: what a window then holds lies up to half a second earlier in the recording (see `CausalFilter` and
     `CausalResampler`).
 
+    Args:
+        recording: stays as it is.
+        steps: what is done.
+        n_rows: rows for which there is to be room where the filtered samples lie, at least.
+
     Raises:
         InputError: if a step cannot be done to it: an edge at or above half the sampling rate, a recording or rest that
             is shorter than its lowest edge needs, or no stretch as long as filters of zero phase are.
     """
     findings: list[Finding] = []
-    rest = None
+    rest, room = None, None
     if recording.baseline_uv is not None and recording.baseline_uv.shape[1]:
         rest = replace(recording, samples_uv=recording.baseline_uv, baseline_uv=None, breaks_s=())
         # Found in the samples as they came: a filter would make held values move.
         rest = replace(rest, breaks_s=tuple(silent_stretches(rest)))
     if steps.filters:
         if rest is not None:
-            rest = _filtered(rest, steps, "the rest before the recording", [])
+            rest, _ = _filtered(rest, steps, "the rest before the recording", [])
         findings += _too_slow_for_notch(recording, steps)
-        recording = _filtered(recording, steps, "the recording", findings)
+        recording, room = _filtered(recording, steps, "the recording", findings, n_rows)
         recording = replace(recording, baseline_uv=recording.baseline_uv if rest is None else rest.samples_uv)
     bad: tuple[str, ...] = ()
     if steps.blinks == "ica" or steps.bad_channels == "interpolate":
@@ -163,12 +171,14 @@ def preprocess(recording: Recording, steps: Preprocessing) -> Preprocessed:
         # The products are too small to share: more threads only spin, and wait for each other where cores are busy.
         with threadpool_limits(limits=1):
             if steps.blinks == "ica":
-                recording, found = without_blinks(recording)
+                cleaned, found = without_blinks(recording)
+                room = room if cleaned is recording else None
+                recording = cleaned
                 findings += found
             if steps.bad_channels == "interpolate":
                 bad, found = find_bad_channels(recording)
                 findings += found
-    return Preprocessed(recording, bad, tuple(findings), () if rest is None else rest.breaks_s)
+    return Preprocessed(recording, bad, tuple(findings), () if rest is None else rest.breaks_s, room)
 
 
 def _too_slow_for_notch(recording: Recording, steps: Preprocessing) -> list[Finding]:
@@ -186,8 +196,10 @@ def _too_slow_for_notch(recording: Recording, steps: Preprocessing) -> list[Find
     ]
 
 
-def _filtered(recording: Recording, steps: Preprocessing, what: str, findings: list[Finding]) -> Recording:
-    """Samples and breaks after notch, band-pass and resampling."""
+def _filtered(
+    recording: Recording, steps: Preprocessing, what: str, findings: list[Finding], n_rows: int = 0
+) -> tuple[Recording, NDArray[np.float32]]:
+    """Samples and breaks after notch, band-pass and resampling, and the samples' memory, of at least `n_rows` rows."""
     rate_hz = recording.sampling_rate_hz
     causal = CausalSteps(rate_hz, steps.band_pass_hz, steps.notch_hz, steps.resample_hz)
     _check_low_edge(recording, steps, what)
@@ -195,7 +207,9 @@ def _filtered(recording: Recording, steps: Preprocessing, what: str, findings: l
     if steps.phase == "zero":
         stretches = _long_enough(recording, steps, what, findings)
     n_times = n_resampled(recording.samples_uv.shape[1], causal.ratio)
-    samples = np.zeros((len(recording.channel_names), n_times), dtype=np.float32)
+    n_channels = len(recording.channel_names)
+    room = np.zeros((max(n_channels, n_rows), n_times), dtype=np.float32)
+    samples = room[:n_channels]
     places = [(n_resampled(first, causal.ratio), n_resampled(last, causal.ratio)) for first, last in stretches]
     for (first, last), (start, stop) in zip(stretches, places, strict=True):
         stretch, into = recording.samples_uv[:, first:last], samples[:, start:stop]
@@ -205,7 +219,7 @@ def _filtered(recording: Recording, steps: Preprocessing, what: str, findings: l
             _forward(stretch, into, causal)
     new_hz = causal.sampling_rate_hz
     breaks_s = tuple((stop / new_hz, start / new_hz) for stop, start in _between(places, n_times))
-    return replace(recording, samples_uv=samples, sampling_rate_hz=new_hz, breaks_s=breaks_s)
+    return replace(recording, samples_uv=samples, sampling_rate_hz=new_hz, breaks_s=breaks_s), room
 
 
 def _forward(stretch: NDArray[np.float32], into: NDArray[np.float32], causal: CausalSteps) -> None:
