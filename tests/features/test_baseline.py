@@ -8,6 +8,7 @@ import pytest
 from emotune.errors import InputError
 from emotune.features.extraction import extract
 from emotune.features.layout import EXTRA_BLOCKS, FEATURE_NAMES
+from emotune.features.preprocessing import Preprocessing
 from emotune.features.settings import FeatureSettings
 from emotune.recordings.channels import EPOC_CHANNELS
 from recordings_in_memory import noise
@@ -100,3 +101,43 @@ def test_what_is_wrong_with_the_rest_is_told():
     assert not extract(recording, CUT).findings
     silent = extract(recording, replace(SUBTRACT, reference="none")).findings
     assert any(f.name == "power-floor" and "the rest before noise0.edf" in f.message for f in silent)
+
+
+STEPS = {"none": {}, "causal": {"band_pass_hz": (1.0, 45.0)}, "zero": {"band_pass_hz": (1.0, 45.0), "phase": "zero"}}
+
+
+def subtracting(steps, **way):
+    return replace(SUBTRACT, preprocessing=Preprocessing(**STEPS[steps]), **way)
+
+
+@pytest.mark.parametrize("steps", STEPS)
+@pytest.mark.parametrize("estimator", ["fft", "filter"])
+def test_windows_of_the_rest_in_which_the_recorder_stood_still_do_not_count(steps, estimator):
+    recording = with_rest(noise(seconds=9.0), 16.0)
+    good, settings = recording.baseline_uv[:, :1024], subtracting(steps, estimator=estimator)
+    held = recording.baseline_uv.copy()
+    held[:, 1024:] = held[:, 1024:1025]  # from 8 s on
+    found = extract(replace(recording, baseline_uv=held), settings)
+    # As without the stand-still; one sample belongs to neither.
+    expected = extract(replace(recording, baseline_uv=good), settings)
+    np.testing.assert_allclose(found.values, expected.values, rtol=0, atol=1e-3 if steps == "zero" else 1e-5)
+    [said] = [finding for finding in found.findings if finding.name == "broken-windows"]
+    assert "in the rest before noise0.edf. Received: 2 of 4 that touch" in said.message
+
+
+@pytest.mark.parametrize("steps", STEPS)
+def test_a_rest_without_a_whole_window_is_refused(steps):
+    recording = with_rest(noise(seconds=9.0), 8.0)
+    recording.baseline_uv[:, 384:] = recording.baseline_uv[:, 384:385]
+    settings = replace(subtracting(steps), preprocessing=Preprocessing(**{**STEPS[steps], "phase": "causal"}))
+    with pytest.raises(InputError, match="in the rest before noise0.edf. Received: 2 of 2 that touch") as refused:
+        extract(recording, settings)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("steps", STEPS)
+def test_a_nan_in_the_rest_is_counted_before_filters_spread_it(steps):
+    recording = with_rest(noise(seconds=9.0), 8.0)
+    recording.baseline_uv[3, 10] = np.nan
+    with pytest.raises(InputError, match=r"the rest before noise0.edf. Received: NaN.*\(1 of 1024\)"):
+        extract(recording, subtracting(steps))

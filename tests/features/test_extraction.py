@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emotune.errors import InputError
-from emotune.features.extraction import FeatureSettings, extract, extract_all, fingerprint_of_features
+from emotune.features.extraction import AllRejected, FeatureSettings, extract, extract_all, fingerprint_of_features
 from emotune.features.layout import CHANNELS, FEATURE_NAMES, STANDARD
 from emotune.features.preprocessing import Preprocessing
 from emotune.features.smoothing import smoothed
@@ -384,3 +384,55 @@ def test_a_recording_and_its_vectors_take_no_more_than_three_times_its_memory(re
         tracemalloc.stop()
     # The recording itself is the first of the three; the rest are its mapped samples and blocks of windows.
     assert peak < 2.0 * long.samples_uv.nbytes
+
+
+@pytest.mark.parametrize("rate_hz", [None, 128.0, 256.0])
+def test_a_higher_rate_does_not_bring_a_band_that_was_not_recorded(recording, rate_hz):
+    settings = FeatureSettings(preprocessing=Preprocessing(resample_hz=rate_hz))
+    with pytest.raises(InputError, match="at least 90 Hz, twice the end of the highest band. Received: 64 Hz"):
+        extract(recording(rate_hz=64.0), settings)
+
+
+REJECTING = FeatureSettings(preprocessing=Preprocessing(reject_uv=100.0))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_recording_that_is_all_rejected_is_left_out_of_a_set_and_named(recording, set_of, workers):
+    good = [recording(seed=i, trial=str(i)) for i in range(2)]
+    loud = [recording(seed=i, trial=str(i), uv=100.0) for i in (2, 3)]
+    calls = []
+    recordings = set_of(good[0], loud[0], good[1], loud[1])
+    table = extract_all(recordings, REJECTING, workers=workers, on_recording=lambda *done: calls.append(done))
+    np.testing.assert_array_equal(table.values, extract_all(set_of(*good), REJECTING).values)
+    assert table.recordings.trial.tolist() == ["0", "1"]
+    assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    said = [finding for finding in table.findings if finding.name == "rejected-recording"]
+    assert [(finding.severity, finding.message) for finding in said] == [
+        (
+            "warning",
+            f"Expected a window of noise{i}.edf that spans at most 100 µV in every channel. Received: 2 of 2 that span "
+            "more; the recording is left out.",
+        )
+        for i in (2, 3)
+    ]
+
+
+def test_a_set_that_is_all_rejected_is_refused(recording, set_of):
+    loud = [recording(seed=i, uv=100.0) for i in range(3)]
+    with pytest.raises(InputError, match="no more than REJECT_UV. Received: none among 3. Raise REJECT_UV"):
+        extract_all(set_of(*loud), REJECTING)
+    with pytest.raises(AllRejected, match="windows of noise0.edf that span at most 100 µV.*Received: 2 of 2"):
+        extract(loud[0], REJECTING)
+
+
+def test_windows_that_overlap_by_whole_samples_are_smoothed(recording):
+    """A nominal hop of 0.005 s is one sample, 0.0078 s, at 128 Hz."""
+    settings = FeatureSettings(window_s=1.0, overlap=0.995)
+    plain, found = (extract(recording(seconds=1.5), replace(settings, smoothing=way)) for way in ("none", "average:5"))
+    np.testing.assert_allclose(
+        found.values[2:-2],
+        np.lib.stride_tricks.sliding_window_view(plain.values.astype(np.float64), 5, axis=0).mean(axis=2),
+        rtol=0,
+        atol=1e-5,
+    )
+    assert np.abs(found.values - plain.values).max() > 1e-3

@@ -113,7 +113,11 @@ def test_rejected_windows_are_not_counted():
     quiet, loud = noise(seconds=9.0, emotion="joy"), noise(seconds=9.0, seed=1, emotion="calm")
     samples = loud.samples_uv.copy()
     samples[:, :200] *= 100
-    recordings = RecordingsInMemory([quiet, replace(loud, samples_uv=samples)])
-    found = inspect_recordings(recordings, FeatureSettings(preprocessing=Preprocessing(reject_uv=200.0)))
-    assert found.n_windows.tolist() == [2, 1]
-    assert "rejected-windows" in [finding.name for finding in found.findings]
+    louder = replace(loud, samples_uv=loud.samples_uv[::-1] * 100)
+    recordings = RecordingsInMemory([quiet, replace(loud, samples_uv=samples), louder])
+    settings = FeatureSettings(preprocessing=Preprocessing(reject_uv=200.0))
+    found = inspect_recordings(recordings, settings)
+    assert found.n_windows.tolist() == [2, 1, 0]
+    assert {"rejected-windows", "rejected-recording"} <= {finding.name for finding in found.findings}
+    assert not [finding for finding in found.findings if finding.severity == "error"]
+    assert len(extract_all(recordings, settings)) == 3

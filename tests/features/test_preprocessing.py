@@ -3,11 +3,13 @@
 import warnings
 from dataclasses import replace
 
+import mne
 import numpy as np
 import pytest
 
 import emotune.recordings.simulation.trial as simulated_trial
 from emotune.errors import InputError
+from emotune.features import bad_channels
 from emotune.features.causal import CausalSteps
 from emotune.features.extraction import extract
 from emotune.features.preprocessing import Preprocessing, preprocess
@@ -179,8 +181,7 @@ def test_settings_from_a_file_give_the_same_vectors(phase):
     [
         ({"band_pass_hz": (1.0, 64.0)}, "band-pass that ends below 64 Hz, half the sampling rate. Received: 64 Hz"),
         ({"band_pass_hz": (70.0, None)}, "band-pass that ends below 64 Hz.*Received: 70 Hz"),
-        ({"notch_hz": 64.0}, "mains between 1 and 63 Hz.*Received: 64 Hz. Set NOTCH_HZ to None"),
-        ({"notch_hz": 0.5}, "mains between 1 and 63 Hz.*Received: 0.5 Hz"),
+        ({"notch_hz": 0.5}, "mains above 1 Hz, half the width of a notch.*Received: 0.5 Hz"),
         ({"band_pass_hz": (0.1, None)}, "at least 10 s of the recording, one cycle.*Received: 5 s. Raise the lower"),
         ({"resample_hz": 1e-3}, "within 5000 times the recording's 128 Hz.*Received: 0.001 Hz"),
         ({"resample_hz": 1e9}, "within 5000 times the recording's 128 Hz.*Received: 1e"),
@@ -268,6 +269,34 @@ def test_a_spoilt_channel_is_found_named_and_interpolated(simulated, kind):
         channel_names=tuple(simulated.channel_names[row] for row in left_out),
     )
     np.testing.assert_allclose(features.values, extract(without, FeatureSettings()).values, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["loud", "wandering"])
+def test_outlying_channels_are_those_that_mne_finds_in_the_samples(simulated, kind):
+    """Which are given to it as their distances."""
+    samples = spoilt(simulated, 9, kind).samples_uv
+    samples[20] = samples[21]  # of a copy, rounding leaves a distance of less than nothing
+    raw = bad_channels.mne_raw(samples, 128.0)
+    found, scores = mne.preprocessing.find_bad_channels_lof(
+        raw, n_neighbors=10, threshold=2.0, return_scores=True, verbose="error"
+    )
+    distances = bad_channels.mne_raw(bad_channels._distances(samples), 128.0)
+    _, expected = mne.preprocessing.find_bad_channels_lof(
+        distances, n_neighbors=10, metric="precomputed", return_scores=True, verbose="error"
+    )
+    np.testing.assert_allclose(scores, expected, rtol=1e-5)
+    assert np.flatnonzero(bad_channels._outlying(samples, 128.0)).tolist() == [int(name) for name in found] == [9]
+
+
+@pytest.mark.parametrize(("seconds", "every"), [(20.0, 1), (20.0, 3), (20.03, 4)])
+def test_stretches_are_filtered_on_their_own_and_thinned(seconds, every):
+    recording = recording_of(noise_uv(seconds), breaks_s=((8.0, 9.0), (9.5, 10.0)))
+    found = bad_channels.whole_stretches_uv(recording, (1.0, 45.0), every)
+    parts = [recording.samples_uv[:, :1024], recording.samples_uv[:, 1280:]]
+    expected = [
+        mne.filter.filter_data(part.astype(np.float64), 128.0, 1.0, 45.0, verbose="error")[:, ::every] for part in parts
+    ]
+    np.testing.assert_allclose(found, np.concatenate(expected, axis=1), rtol=1e-5, atol=1e-4)
 
 
 def test_no_good_channel_is_called_bad(simulated):
@@ -373,3 +402,60 @@ def test_a_cap_without_frontal_channels_says_so():
     done = preprocess(made, Preprocessing(blinks="ica"))
     assert done.recording is made
     assert "8 channels, none of them frontal, 20.0 s" in done.findings[0].message
+
+
+@pytest.mark.parametrize("phase", ["causal", "zero"])
+@pytest.mark.parametrize("rate_hz", [90.0, 100.0, 102.0])
+def test_a_recording_that_is_too_slow_for_a_notch_stays_without_and_that_is_said(rate_hz, phase):
+    recording = recording_of(noise_uv(rate_hz=rate_hz), rate_hz)
+    done = preprocess(recording, Preprocessing(notch_hz=50.0, phase=phase))
+    np.testing.assert_array_equal(done.recording.samples_uv, recording.samples_uv)
+    assert [(found.name, found.severity) for found in done.findings] == [("no-notch", "note")]
+    assert f"Received: recordings at {rate_hz:g} Hz; their mains are not taken out." in done.findings[0].message
+    band = preprocess(recording, replace(BAND, notch_hz=50.0, phase=phase)).recording
+    np.testing.assert_array_equal(
+        band.samples_uv, preprocess(recording, replace(BAND, phase=phase)).recording.samples_uv
+    )
+
+
+@pytest.mark.parametrize("phase", ["causal", "zero"])
+def test_a_recording_with_room_for_a_notch_is_filtered_and_nothing_said(phase):
+    recording = recording_of(noise_uv(rate_hz=102.5), 102.5)
+    done = preprocess(recording, Preprocessing(notch_hz=50.0, phase=phase))
+    assert not done.findings
+    assert np.abs(done.recording.samples_uv - recording.samples_uv).max() > 1.0
+
+
+def test_each_stretch_of_the_rest_between_stand_stills_is_filtered_on_its_own():
+    rest = noise_uv(12.0, seed=1).astype(np.float32)
+    rest[:, 512:768] = rest[:, 512:513]
+    done = preprocess(recording_of(noise_uv(), baseline_uv=rest), BAND)
+    assert done.rest_breaks_s == ((4.0, 6.0),)
+    for first, last in ((0, 512), (768, 1536)):
+        alone = preprocess(recording_of(rest[:, first:last]), BAND).recording.samples_uv
+        np.testing.assert_array_equal(done.recording.baseline_uv[:, first:last], alone)
+    assert preprocess(recording_of(noise_uv(), baseline_uv=rest), Preprocessing()).rest_breaks_s == ((4.0, 6.0),)
+
+
+def test_a_clock_that_was_measured_is_met_within_one_in_ten_thousand():
+    for rate_hz in (249.97, 250.4, 127.99, 333.3):
+        assert abs(float(resampling_ratio(rate_hz, 128.0)) * rate_hz / 128.0 - 1) <= 1e-4
+    with pytest.raises(InputError, match="within 5000 times"):
+        resampling_ratio(128.0, 128.0 / 5000.75)  # the nearest fraction is 1.5 in 10,000 away
+
+
+@pytest.mark.parametrize("steps", [{}, {"band_pass_hz": (1.0, 45.0)}])
+def test_a_bad_channel_is_taken_out_of_the_rest_too(simulated, steps):
+    made = replace(simulated, baseline_uv=simulated.samples_uv[:, :1280].copy())
+    spoilt_too = replace(spoilt(made, 9, "loud"), baseline_uv=spoilt(made, 9, "loud").samples_uv[:, :1280])
+    settings = FeatureSettings(baseline="subtract", preprocessing=Preprocessing(**steps, bad_channels="interpolate"))
+    found = extract(spoilt_too, settings)
+    left_out = [row for row in range(32) if row != 9]
+    without = replace(
+        made,
+        samples_uv=made.samples_uv[left_out],
+        baseline_uv=made.baseline_uv[left_out],
+        channel_names=tuple(made.channel_names[row] for row in left_out),
+    )
+    expected = extract(without, FeatureSettings(baseline="subtract", preprocessing=Preprocessing(**steps)))
+    np.testing.assert_allclose(found.values, expected.values, atol=1e-4)

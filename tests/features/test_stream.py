@@ -299,3 +299,28 @@ def test_a_flat_beginning_says_nothing_of_the_unit():
     raw = raw_uv(128.0, 3.0)
     raw[:, :60] = raw[:, :1]
     assert len(stream.push(raw)[0]) == 3
+
+
+def test_a_stream_that_lacks_a_band_is_refused_whatever_it_is_resampled_to():
+    chosen = FeatureSettings(channels=EIGHT, preprocessing=Preprocessing(resample_hz=128.0))
+    with pytest.raises(InputError, match="at least 90 Hz, twice the end of the highest band. Received: 64 Hz"):
+        VectorStream(EIGHT, 64.0, chosen)
+
+
+def test_a_slow_stream_goes_without_a_notch_as_its_recording_does():
+    chosen = FeatureSettings(channels=EIGHT, preprocessing=Preprocessing(notch_hz=50.0))
+    raw = raw_uv(100.0, 9.0)
+    values, _ = streamed(VectorStream(EIGHT, 100.0, chosen), raw, [77])
+    np.testing.assert_allclose(values, extract(finished(raw, 100.0), chosen).values, **CLOSE)
+
+
+def test_a_stand_still_in_the_rest_of_a_stream_does_not_count():
+    chosen = FeatureSettings(channels=EIGHT, baseline="subtract", preprocessing=STEPS["band-pass"])
+    raw, rest = raw_uv(128.0, 9.0), raw_uv(128.0, 16.0, seed=2)
+    rest[:, 1024:] = rest[:, 1024:1025]
+    values, _ = streamed(VectorStream(EIGHT, 128.0, chosen, rest_uv=rest), raw, [100])
+    expected, _ = streamed(VectorStream(EIGHT, 128.0, chosen, rest_uv=rest[:, :1024]), raw, [100])
+    np.testing.assert_allclose(values, expected, rtol=0, atol=2e-2)  # the offset that is taken off before differs
+    rest[:, 100:] = rest[:, 100:101]
+    with pytest.raises(InputError, match="in the rest before the stream. Received: 4 of 4 that touch"):
+        VectorStream(EIGHT, 128.0, chosen, rest_uv=rest)

@@ -285,3 +285,15 @@ def test_an_asymmetry_without_alpha_is_refused():
     layout = Layout(("Fp1", "Fp2"), (("low", 1.0, 20.0),), (("Fp2", "Fp1"),))
     with pytest.raises(InputError, match="band named `alpha`. Received: low"):
         compute_vectors(noise(1, 2, 512), 128.0, layout)
+
+
+@pytest.mark.parametrize("n_times", [128, 512])
+def test_some_of_the_windows_are_computed_as_if_they_were_alone(n_times):
+    every = np.lib.stride_tricks.sliding_window_view(noise(1, 32, 2000)[0], n_times, axis=1)[:, ::16].transpose(1, 0, 2)
+    rows = np.flatnonzero(np.arange(len(every)) % 7 != 3)
+    found = compute_vectors(every, 128.0, STANDARD, None, rows)
+    np.testing.assert_array_equal(found, compute_vectors(every[rows].copy(), 128.0, STANDARD))
+    powers = np.ones((len(rows), 32, 5), dtype=np.float32)
+    assert compute_vectors(every, 128.0, STANDARD, powers, rows).shape == (len(rows), 167)
+    with pytest.raises(InputError, match=f"must be .{len(rows)} windows"):
+        compute_vectors(every, 128.0, STANDARD, powers[1:], rows)

@@ -14,6 +14,7 @@ from emotune.data.of_recordings import dataset_of_recordings
 from emotune.data.sources import open_source
 from emotune.errors import InputError
 from emotune.features.extraction import extract
+from emotune.features.preprocessing import Preprocessing
 from emotune.features.settings import FeatureSettings
 from emotune.prediction.bundle import DESCRIPTION, Bundle
 from emotune.prediction.predictor import predict_recording
@@ -298,3 +299,24 @@ class TestCommand:
         out = capsys.readouterr().out
         assert "Balanced accuracy (transductive: calibrated on each person's first 42 s) over the 6 recordings" in out
         assert "; 2 recordings are needed for that alone." in out
+
+
+@pytest.mark.parametrize("choice", ["subject", "subject:42"])
+def test_a_person_s_all_rejected_recording_is_left_out_of_training_and_prediction_alike(tmp_path, choice):
+    steps = Preprocessing(reject_uv=150.0)
+    settings = FeatureSettings(preprocessing=steps)
+    recordings = people(n=12)
+    loud = replace(recordings.recordings[2], samples_uv=50 * recordings.recordings[2].samples_uv)
+    nobody = replace(loud, subject="p2")
+    every = [nobody, *recordings.recordings[:2], loud, *recordings.recordings[3:]]
+    more = replace(recordings, recordings=every, version="2")
+    dataset, rows = normalised(dataset_of_recordings(more, settings), Normalisation.parse(choice))
+    bundle = bundle_of(tmp_path / "bundle", choice, features=settings)
+    found = predict_set(bundle, more)
+    assert np.unique(dataset.groups["subject"]).tolist() == ["p0", "p1"]
+    answers = bundle.model(bundle.scaler.transform(dataset.inputs)).numpy()
+    for one in found.recordings:
+        own = dataset.groups["trial"] == f"{one.subject}//{one.trial}"
+        assert own.any()
+        np.testing.assert_allclose(list(one.probabilities.values()), answers[own].mean(axis=0), atol=1e-5)
+    assert len(found.recordings) == (11 if choice == "subject" else 9)

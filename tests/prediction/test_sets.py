@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from emotune.cli.console import main
+from emotune.data.normalising import Normalisation
 from emotune.data.scaling import Scaler
 from emotune.errors import InputError
 from emotune.features.extraction import extract
+from emotune.features.preprocessing import Preprocessing
 from emotune.features.settings import FeatureSettings
 from emotune.prediction.bundle import Bundle
 from emotune.prediction.predictor import predict_recording
@@ -198,3 +200,20 @@ def test_a_rest_is_refused_by_a_model_that_knows_none(bundle, tmp_path, capsys):
     assert main(["predict", str(path), *words]) == 2
     assert "Expected no --baseline for the model in" in capsys.readouterr().err
     assert main(["predict", f"file:{path}", "--bundle", str(bundle.folder), "--json"]) == 0
+
+
+@pytest.mark.parametrize("normalisation", ["training", "subject"])
+def test_a_recording_that_is_all_rejected_gets_no_answer_and_is_named(tmp_path, normalisation):
+    chosen = FeatureSettings(window_s=1.0, overlap=0.5, preprocessing=Preprocessing(reject_uv=150.0))
+    made = Bundle.save(
+        tmp_path / "b", **contents(model=network(), features=chosen, normalisation=Normalisation.parse(normalisation))
+    )
+    recordings = a_set()
+    recordings.recordings[1] = recorded(EPOC_CHANNELS, seed=1, uv=100.0, subject="p1", trial="1")
+    found = predict_set(made, recordings)
+    assert [one.trial for one in found.recordings] == ["0", "2", "3"]
+    [said] = [finding for finding in found.findings if finding.name == "rejected-recording"]
+    assert (said.severity, "noise1.edf" in said.message) == ("warning", True)
+    loud = [recorded(EPOC_CHANNELS, seed=i, uv=100.0, subject="p1") for i in range(2)]
+    with pytest.raises(InputError, match="that can be answered for. Expected a window of noise0.edf"):
+        predict_set(made, replace(recordings, recordings=loud))

@@ -33,6 +33,9 @@ _MOST_BAD = 1 / 3
 
 _LEAST_S = 2 * _WINDOW_S
 
+# Samples that are taken to float64 at once: of one or more channels, or of all.
+_SAMPLES_AT_ONCE = 1 << 17
+
 
 def find_bad_channels(recording: Recording) -> tuple[tuple[str, ...], list[Finding]]:
     """Names of the channels that stand out over the whole recording, in its order, and what is to be said of them.
@@ -82,38 +85,49 @@ def find_bad_channels(recording: Recording) -> tuple[tuple[str, ...], list[Findi
     ]
 
 
-def whole_stretches_uv(recording: Recording, band_hz: tuple[float, float]) -> NDArray[np.float64]:
+def whole_stretches_uv(recording: Recording, band_hz: tuple[float, float], every: int = 1) -> NDArray[np.float32]:
     """The stretches between breaks one behind the other, each band-passed on its own: `(n_channels, n_times)` in µV.
 
-    Stretches that are shorter than the filter are left out; half the sampling rate may lie within the band.
+    Stretches that are shorter than the filter are left out; half the sampling rate may lie within the band. Of each
+    stretch one sample in `every` is kept.
     """
     rate_hz = recording.sampling_rate_hz
     band = (band_hz[0], band_hz[1] if band_hz[1] < 0.45 * rate_hz else None)
     least = zero_phase_length_s(rate_hz, band, None) * rate_hz
-    parts = [
-        zero_phase_filtered(recording.samples_uv[:, first:last].astype(np.float64), rate_hz, band, None)
-        for first, last in recording.stretches
-        if last - first >= least
-    ]
-    return np.concatenate(parts, axis=1) if parts else np.empty((len(recording.channel_names), 0))
+    stretches = [(first, last) for first, last in recording.stretches if last - first >= least]
+    n_times = sum(-(-(last - first) // every) for first, last in stretches)
+    kept = np.empty((len(recording.channel_names), n_times), dtype=np.float32)
+    start = 0
+    for first, last in stretches:
+        stop = start - (first - last) // every
+        # Some channels at once: in float64, with room for the filter's ends, all would take many times their memory.
+        n_at_once = max(1, _SAMPLES_AT_ONCE // (last - first))
+        for row in range(0, len(kept), n_at_once):
+            rows = slice(row, row + n_at_once)
+            samples = recording.samples_uv[rows, first:last].astype(np.float64)
+            kept[rows, start:stop] = zero_phase_filtered(samples, rate_hz, band, None)[:, ::every]
+        start = stop
+    return kept
 
 
-def mne_raw(samples_uv: NDArray[np.float64], sampling_rate_hz: float) -> Any:
-    """Samples `(n_channels, n_times)` as MNE has them, each channel named by its row: a file may use a name twice."""
+def mne_raw(samples_uv: NDArray[np.floating], sampling_rate_hz: float) -> Any:
+    """A copy of samples `(n_channels, n_times)` for MNE; a channel is named by its row: a file may use a name twice."""
     import mne
 
     rows = [str(row) for row in range(len(samples_uv))]
     info = mne.create_info(rows, sampling_rate_hz, "eeg", verbose="error")
-    return mne.io.RawArray(samples_uv * 1e-6, info, verbose="error")
+    return mne.io.RawArray(np.multiply(samples_uv, 1e-6, dtype=np.float64), info, verbose="error")
 
 
-def _outlying(samples_uv: NDArray[np.float64], sampling_rate_hz: float) -> NDArray[np.bool_]:
+def _outlying(samples_uv: NDArray[np.float32], sampling_rate_hz: float) -> NDArray[np.bool_]:
     import mne
 
     n_channels = len(samples_uv)
+    # MNE is given the channels' distances from each other in place of the samples, which it would copy as float64.
     names = mne.preprocessing.find_bad_channels_lof(
-        mne_raw(samples_uv, sampling_rate_hz),
+        mne_raw(_distances(samples_uv), sampling_rate_hz),
         n_neighbors=min(_NEIGHBOURS, n_channels // 2),
+        metric="precomputed",
         threshold=_MOST_OUTLYING,
         verbose="error",
     )
@@ -122,13 +136,27 @@ def _outlying(samples_uv: NDArray[np.float64], sampling_rate_hz: float) -> NDArr
     return outlying
 
 
-def _correlations(samples_uv: NDArray[np.float64], sampling_rate_hz: float) -> NDArray[np.float64]:
+def _distances(samples_uv: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The Euclidean distance of each channel from each other: `(n_channels, n_times)` -> `(n_channels, n_channels)`."""
+    products = np.zeros((len(samples_uv), len(samples_uv)))
+    n_at_once = max(1, _SAMPLES_AT_ONCE // len(samples_uv))
+    for first in range(0, samples_uv.shape[1], n_at_once):
+        some = samples_uv[:, first : first + n_at_once].astype(np.float64)
+        products += some @ some.T
+    squares = np.diag(products)
+    # Of a copy of a channel, rounding may leave less than nothing.
+    distances = np.sqrt(np.maximum(squares[:, np.newaxis] + squares - 2.0 * products, 0.0))
+    np.fill_diagonal(distances, 0.0)
+    return np.asarray(distances)
+
+
+def _correlations(samples_uv: NDArray[np.float32], sampling_rate_hz: float) -> NDArray[np.float64]:
     """The median over windows of each channel's largest correlation with another, `(n_channels,)`."""
     n_channels, n_times = samples_uv.shape
     n_window = round(_WINDOW_S * sampling_rate_hz)
     largest = []
     for first in range(0, n_times - n_window + 1, n_window):
-        window = samples_uv[:, first : first + n_window]
+        window = samples_uv[:, first : first + n_window].astype(np.float64)
         window = window - window.mean(axis=1, keepdims=True)
         # A channel that stands still in a window correlates with nothing.
         window /= np.maximum(np.linalg.norm(window, axis=1, keepdims=True), np.finfo(np.float64).tiny)

@@ -22,9 +22,9 @@ one of order 6, near TorchEEG's single pass of order 5."""
 # which a filter of this order has all but died down.
 _PADDED_CYCLES = 3.0
 
-# Samples of one or more channels that are filtered together: 4 MB in float64, so that a long recording of many
-# channels need not lie in memory several times.
-_SAMPLES_AT_ONCE = 500_000
+# Samples of one or more channels that are filtered together, or of windows that are copied together: 1 MB in float64,
+# so that a long recording of many channels, or windows that overlap, need not lie in memory several times.
+_SAMPLES_AT_ONCE = 125_000
 
 
 def filtered_powers(
@@ -84,14 +84,21 @@ def filtered_powers(
                 stretch -= stretch.mean(axis=1, keepdims=True)
                 for band, (_, low, high) in enumerate(layout.bands_hz):
                     filtered = _band_passed(stretch, sampling_rate_hz, low, high)
-                    windows = np.lib.stride_tricks.sliding_window_view(filtered, n_times_window, axis=1)
-                    powers[rows, channels, band] = windows[:, starts[rows] - first].var(axis=2).T
+                    powers[rows, channels, band] = _variances(filtered, starts[rows] - first, n_times_window)
     if not np.isfinite(powers).all():
         raise InputError(
             "Expected samples of finite values in µV. Received: NaN, Inf or values too large to square. "
             "Cut the damaged stretch out, or leave the channel out."
         )
     return powers
+
+
+def _variances(samples: NDArray[np.float64], starts: NDArray[np.int64], n_times_window: int) -> NDArray[np.float64]:
+    """Of each window in each channel: `(n_channels, n_times)` -> `(n_windows, n_channels)`."""
+    windows = np.lib.stride_tricks.sliding_window_view(samples, n_times_window, axis=1)
+    n_at_once = max(1, _SAMPLES_AT_ONCE // (len(samples) * n_times_window))
+    parts = [windows[:, starts[i : i + n_at_once]].var(axis=2).T for i in range(0, len(starts), n_at_once)]
+    return np.concatenate(parts)
 
 
 def _band_passed(

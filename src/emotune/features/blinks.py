@@ -24,11 +24,19 @@ _FRONTAL = (("Fp1", "Fp2"), ("Fpz",), ("AF7", "AF8"), ("AF3", "AF4"))
 _FITTED_HZ = (1.0, 40.0)
 _FITTED_RATE_HZ = 128.0
 
+# What is above 10 Hz does not count among the eyes' components, and nothing above 50 Hz is left to fold below it.
+_COMPARED_RATE_HZ = 64.0
+
 _LEAST_S = 15.0
 _MOST_COMPONENTS = 20
 
-# So many samples for each pair of components (EEGLAB's advice).
+# So many samples for each pair of components (EEGLAB's advice); of a long recording twice what that comes to, evenly
+# spread.
 _SAMPLES_A_PAIR = 20
+_MOST_SAMPLES = 2 * _SAMPLES_A_PAIR * _MOST_COMPONENTS**2
+
+# Samples of all channels that the components are taken out of at once.
+_PIECE = 1 << 13
 _ITERATIONS = 200
 _SEED = 97
 
@@ -54,8 +62,9 @@ def without_blinks(recording: Recording) -> tuple[Recording, list[Finding]]:
     names = [normalise_name(name) for name in recording.channel_names]
     pairs = [[names.index(name) for name in pair if name in names] for pair in _FRONTAL]
     frontal = next((rows for rows in pairs if rows), [])
-    samples = whole_stretches_uv(recording, _FITTED_HZ)
-    duration_s = samples.shape[1] / recording.sampling_rate_hz
+    every = max(1, int(recording.sampling_rate_hz // _FITTED_RATE_HZ))
+    samples, rate_hz = whole_stretches_uv(recording, _FITTED_HZ, every), recording.sampling_rate_hz / every
+    duration_s = samples.shape[1] / rate_hz
     if not frontal or len(names) < MIN_STANDARD_CHANNELS or duration_s < _LEAST_S:
         return recording, [
             _said(
@@ -66,8 +75,9 @@ def without_blinks(recording: Recording) -> tuple[Recording, list[Finding]]:
                 "it is.",
             )
         ]
-    ica = _fitted(samples, recording.sampling_rate_hz)
-    blinks = [] if ica is None else _blinks(ica, samples, recording.sampling_rate_hz, frontal)
+    ica = _fitted(samples, rate_hz)
+    blinks = [] if ica is None else _blinks(ica, samples, rate_hz, frontal)
+    del samples  # as large as the recording
     if not blinks:
         return recording, [_said(recording, f"No component of {recording.place} is a blink's; it stays as it is.")]
     cleaned = _without(ica, blinks, recording.samples_uv, recording.sampling_rate_hz)
@@ -84,15 +94,17 @@ def _said(recording: Recording, message: str) -> Finding:
     return Finding("blinks", "note", message)
 
 
-def _fitted(samples_uv: NDArray[np.float64], sampling_rate_hz: float) -> Any:
+def _fitted(samples_uv: NDArray[np.float32], sampling_rate_hz: float) -> Any:
     """MNE's ICA, or None where the samples hold too few different signals."""
     import mne
 
-    decimation = max(1, int(sampling_rate_hz // _FITTED_RATE_HZ))
+    # Which samples follow each other is nothing to it.
+    every = -(-samples_uv.shape[1] // _MOST_SAMPLES)
+    samples_uv, sampling_rate_hz = samples_uv[:, ::every], sampling_rate_hz / every
     # An average reference and interpolated channels take dimensions away, which would be components of nothing.
     variances = np.linalg.eigvalsh(np.cov(samples_uv))
     rank = int(np.count_nonzero(variances > 1e-7 * variances[-1]))
-    most = math.isqrt(samples_uv.shape[1] // decimation // _SAMPLES_A_PAIR)
+    most = math.isqrt(samples_uv.shape[1] // _SAMPLES_A_PAIR)
     n_components = min(rank, most, _MOST_COMPONENTS)
     if n_components < 2:
         return None
@@ -102,15 +114,16 @@ def _fitted(samples_uv: NDArray[np.float64], sampling_rate_hz: float) -> Any:
     with warnings.catch_warnings():
         # Brain signals that are as good as Gaussian never settle; the blinks' component does at once.
         warnings.simplefilter("ignore")
-        ica.fit(mne_raw(samples_uv, sampling_rate_hz), decim=decimation, verbose="error")
+        ica.fit(mne_raw(samples_uv, sampling_rate_hz), verbose="error")
     return ica
 
 
-def _blinks(ica: Any, samples_uv: NDArray[np.float64], sampling_rate_hz: float, frontal: list[int]) -> list[int]:
+def _blinks(ica: Any, samples_uv: NDArray[np.float32], sampling_rate_hz: float, frontal: list[int]) -> list[int]:
+    every = max(1, int(sampling_rate_hz // _COMPARED_RATE_HZ))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of its own 10-s filter on shorter recordings
         alike, _ = ica.find_bads_eog(
-            mne_raw(samples_uv, sampling_rate_hz),
+            mne_raw(samples_uv[:, ::every], sampling_rate_hz / every),
             ch_name=[str(row) for row in frontal],
             measure="correlation",
             threshold=_LEAST_CORRELATION,
@@ -124,6 +137,10 @@ def _blinks(ica: Any, samples_uv: NDArray[np.float64], sampling_rate_hz: float, 
 def _without(
     ica: Any, blinks: list[int], samples_uv: NDArray[np.float32], sampling_rate_hz: float
 ) -> NDArray[np.float32]:
-    raw = mne_raw(samples_uv.astype(np.float64), sampling_rate_hz)
-    ica.apply(raw, exclude=blinks, verbose="error")
-    return np.asarray(raw.get_data() * 1e6, dtype=np.float32)
+    cleaned = np.empty_like(samples_uv, dtype=np.float32)
+    for first in range(0, samples_uv.shape[1], _PIECE):
+        piece = slice(first, first + _PIECE)
+        raw = mne_raw(samples_uv[:, piece], sampling_rate_hz)
+        ica.apply(raw, exclude=blinks, verbose="error")
+        cleaned[:, piece] = raw.get_data() * 1e6
+    return cleaned

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from emotune.errors import InputError
 
-__all__ = ["CausalFilter", "zero_phase_filtered", "zero_phase_length_s"]
+__all__ = ["CausalFilter", "has_room_for_notch", "zero_phase_filtered", "zero_phase_length_s"]
 
 # Order of the Butterworth band-pass at each edge: 24 dB an octave.
 _ORDER = 4
@@ -30,10 +30,10 @@ class CausalFilter:
     Args:
         sampling_rate_hz: samples a second.
         band_pass_hz: (low, high), None for an open side.
-        notch_hz: the mains.
+        notch_hz: the mains; not taken out where there is no room for a notch, see `has_room_for_notch`.
 
     Raises:
-        InputError: if an edge or the mains lies at or above half the sampling rate.
+        InputError: if an edge lies at or above half the sampling rate, or the mains at 1 Hz or below.
     """
 
     def __init__(
@@ -74,12 +74,12 @@ def zero_phase_filtered(
     It has to be as long as the filters, see `zero_phase_length_s`.
 
     Raises:
-        InputError: if an edge or the mains lies at or above half the sampling rate.
+        InputError: as `CausalFilter`.
     """
     import mne
 
     _check_edges(sampling_rate_hz, band_pass_hz, notch_hz)
-    if notch_hz is not None:
+    if notch_hz is not None and has_room_for_notch(sampling_rate_hz, notch_hz):
         mains = _harmonics(sampling_rate_hz, notch_hz)
         samples = mne.filter.notch_filter(samples, sampling_rate_hz, mains, phase="zero", verbose="error")
     if band_pass_hz is not None:
@@ -94,13 +94,13 @@ def zero_phase_length_s(
     """Length of the longest of the filters of zero phase, in seconds; 0 where there is none.
 
     Raises:
-        InputError: if an edge or the mains lies at or above half the sampling rate.
+        InputError: as `CausalFilter`.
     """
     import mne
 
     _check_edges(sampling_rate_hz, band_pass_hz, notch_hz)
     longest = 0
-    if notch_hz is not None:
+    if notch_hz is not None and has_room_for_notch(sampling_rate_hz, notch_hz):
         # As MNE's notch: the frequency / 200 wide, with edges of half a Hz.
         edges = notch_hz + np.array([0.5, -0.5]) * (notch_hz / 200 + 1.0)
         fir = mne.filter.create_filter(
@@ -144,6 +144,11 @@ def _designed(sampling_rate_hz: float, low: float | None, high: float | None, or
     return np.asarray(designed["sos"], dtype=np.float64)
 
 
+def has_room_for_notch(sampling_rate_hz: float, notch_hz: float) -> bool:
+    """Whether a notch at the mains fits below half the sampling rate; of two data sets one may be too slow for it."""
+    return len(_harmonics(sampling_rate_hz, notch_hz)) > 0
+
+
 def _harmonics(sampling_rate_hz: float, notch_hz: float) -> NDArray[np.float64]:
     """The mains and its multiples, as far as a notch fits below half the sampling rate."""
     return np.arange(notch_hz, sampling_rate_hz / 2 - _NOTCH_HALF_WIDTH_HZ, notch_hz)
@@ -160,9 +165,8 @@ def _check_edges(
                 f"Expected a band-pass that ends below {nyquist:g} Hz, half the sampling rate. Received: {edge:g} Hz. "
                 "Lower BAND_PASS_HZ, or write None for its upper edge."
             )
-    if notch_hz is not None and (notch_hz <= _NOTCH_HALF_WIDTH_HZ or not len(_harmonics(sampling_rate_hz, notch_hz))):
+    if notch_hz is not None and notch_hz <= _NOTCH_HALF_WIDTH_HZ:
         raise InputError(
-            f"Expected mains between {_NOTCH_HALF_WIDTH_HZ:g} and {nyquist - _NOTCH_HALF_WIDTH_HZ:g} Hz, where a notch "
-            f"fits below half the sampling rate. Received: {notch_hz:g} Hz. Set NOTCH_HZ to None: a recording of this "
-            "rate holds no mains."
+            f"Expected mains above {_NOTCH_HALF_WIDTH_HZ:g} Hz, half the width of a notch. Received: {notch_hz:g} Hz. "
+            "Set NOTCH_HZ to 50 or 60, or to None."
         )

@@ -15,6 +15,7 @@ from emotune.features.settings import FeatureSettings
 from emotune.findings import Finding
 
 __all__ = [
+    "all_rejected_finding",
     "break_findings",
     "findings_of_set",
     "flat_findings",
@@ -118,6 +119,17 @@ def rejection_findings(n_whole: int, n_kept: int, reject_uv: float, place: str) 
             "" if n_kept else "Raise REJECT_UV, filter slow drifts out (BAND_PASS_HZ), or leave this recording out.",
         )
     ]
+
+
+def all_rejected_finding(n_whole: int, reject_uv: float, place: str) -> Finding:
+    """Why a recording of a set is left out."""
+    return Finding(
+        "rejected-recording",
+        "warning",
+        f"Expected a window of {place} that spans at most {reject_uv:g} µV in every channel. Received: {n_whole} of "
+        f"{n_whole} that span more; the recording is left out.",
+        "Raise REJECT_UV, or filter slow drifts out (BAND_PASS_HZ).",
+    )
 
 
 def montage_findings(montage: ChannelMap, wanted: tuple[str, ...], reference: str) -> list[Finding]:

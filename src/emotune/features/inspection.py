@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotune.errors import InputError
-from emotune.features.extraction import examine, extract
+from emotune.features.extraction import AllRejected, examine, extract
 from emotune.features.findings import findings_of_set
 from emotune.features.parallel import bare, each_recording
 from emotune.features.settings import FeatureSettings
@@ -178,8 +178,10 @@ def _inspected(recording: Recording, settings: FeatureSettings) -> _Inspected:
         try:
             features = extract(recording, settings)
             findings, windows = features.findings, len(features.values)
+        except AllRejected as error:
+            findings, windows = (*findings, error.finding), 0
         except InputError as error:
-            findings = (*findings, Finding("no-vectors", "error", str(error)))
+            findings, windows = (*findings, Finding("no-vectors", "error", str(error))), 0
     return replace(
         one,
         n_windows=windows,

@@ -16,9 +16,10 @@ from emotune.errors import InputError
 from emotune.features.bad_channels import find_bad_channels
 from emotune.features.blinks import without_blinks
 from emotune.features.causal import CausalSteps
-from emotune.features.filters import zero_phase_filtered, zero_phase_length_s
+from emotune.features.filters import has_room_for_notch, zero_phase_filtered, zero_phase_length_s
 from emotune.features.resampling import n_resampled, zero_phase_resampled
 from emotune.findings import Finding
+from emotune.recordings.quality import silent_stretches
 from emotune.recordings.recording import Recording
 
 __all__ = ["BAD_CHANNELS", "BLINKS", "PHASES", "Preprocessed", "Preprocessing", "preprocess"]
@@ -27,9 +28,9 @@ PHASES = ("causal", "zero")
 BAD_CHANNELS = ("keep", "interpolate")
 BLINKS = ("keep", "ica")
 
-# Samples that go through the causal filters at once, and channels through those of zero phase.
+# Samples that go through the causal filters at once, and samples of one or more channels through those of zero phase.
 _PIECE = 1 << 12
-_CHANNELS_AT_ONCE = 8
+_SAMPLES_AT_ONCE = 1 << 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class Preprocessing:
     Attributes:
         band_pass_hz: (low, high) edges of a band-pass; None in the place of an edge leaves that side open. The causal
             one is 3 dB down at its edges: at an upper edge of 45 Hz 0.1 dB at 31 Hz and 1.2 dB at 40 Hz.
-        notch_hz: the mains, whose harmonics below half the sampling rate are taken out too.
+        notch_hz: the mains, whose harmonics below half the sampling rate are taken out too; a recording that is too
+            slow for a notch there is not filtered so, and that is said.
         resample_hz: another sampling rate.
         phase: of filters and resampling: `causal` sees no later sample and delays, `zero` does neither.
         bad_channels: `interpolate` finds channels unlike their neighbours over the whole recording, and
@@ -121,31 +123,47 @@ class Preprocessed:
         recording: its samples, rest and sampling rate changed; the channels as they were.
         bad_channels: which of them are to be interpolated, by their names in the recording.
         findings: what was found on the way.
+        rest_breaks_s: (start, stop) in seconds of what is not to be used of the rest: where the recorder stood still.
+        room: memory that begins with the recording's samples and has at least as many rows as were asked for, which
+            may be overwritten; None where the samples are not the filters' own.
     """
 
     recording: Recording
     bad_channels: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    rest_breaks_s: tuple[tuple[float, float], ...] = ()
+    room: NDArray[np.float32] | None = None
 
 
-def preprocess(recording: Recording, steps: Preprocessing) -> Preprocessed:
+def preprocess(recording: Recording, steps: Preprocessing, n_rows: int = 0) -> Preprocessed:
     """Do the steps to a recording of EEG channels alone, each whole stretch between its breaks on its own.
 
-    The order is notch, band-pass, resampling, blinks, bad channels; the rest before the recording gets the same, as a
-    stretch of its own. Samples inside breaks become 0. Filters in their causal form delay: what a window then holds
-    lies up to half a second earlier in the recording (see `CausalFilter` and `CausalResampler`).
+    The order is notch, band-pass, resampling, blinks, bad channels; the rest before the recording gets the same, each
+    stretch between stand-stills of its recorder on its own. Samples inside breaks become 0. Filters in their causal
+    form delay: what a window then holds lies up to half a second earlier in the recording (see `CausalFilter` and
+    `CausalResampler`).
+
+    Args:
+        recording: stays as it is.
+        steps: what is done.
+        n_rows: rows for which there is to be room where the filtered samples lie, at least.
 
     Raises:
-        InputError: if a step cannot be done to it: an edge or the mains at or above half the sampling rate, a recording
-            or rest that is shorter than its lowest edge needs, or no stretch as long as filters of zero phase are.
+        InputError: if a step cannot be done to it: an edge at or above half the sampling rate, a recording or rest that
+            is shorter than its lowest edge needs, or no stretch as long as filters of zero phase are.
     """
     findings: list[Finding] = []
+    rest, room = None, None
+    if recording.baseline_uv is not None and recording.baseline_uv.shape[1]:
+        rest = replace(recording, samples_uv=recording.baseline_uv, baseline_uv=None, breaks_s=())
+        # Found in the samples as they came: a filter would make held values move.
+        rest = replace(rest, breaks_s=tuple(silent_stretches(rest)))
     if steps.filters:
-        rest_uv = recording.baseline_uv
-        if rest_uv is not None and rest_uv.shape[1]:
-            of_rest = replace(recording, samples_uv=rest_uv, baseline_uv=None, breaks_s=())
-            rest_uv = _filtered(of_rest, steps, "the rest before the recording", []).samples_uv
-        recording = replace(_filtered(recording, steps, "the recording", findings), baseline_uv=rest_uv)
+        if rest is not None:
+            rest, _ = _filtered(rest, steps, "the rest before the recording", [])
+        findings += _too_slow_for_notch(recording, steps)
+        recording, room = _filtered(recording, steps, "the recording", findings, n_rows)
+        recording = replace(recording, baseline_uv=recording.baseline_uv if rest is None else rest.samples_uv)
     bad: tuple[str, ...] = ()
     if steps.blinks == "ica" or steps.bad_channels == "interpolate":
         import sklearn.neighbors  # noqa: F401  (what brings its own threads has to be there to be limited)
@@ -153,16 +171,35 @@ def preprocess(recording: Recording, steps: Preprocessing) -> Preprocessed:
         # The products are too small to share: more threads only spin, and wait for each other where cores are busy.
         with threadpool_limits(limits=1):
             if steps.blinks == "ica":
-                recording, found = without_blinks(recording)
+                cleaned, found = without_blinks(recording)
+                room = room if cleaned is recording else None
+                recording = cleaned
                 findings += found
             if steps.bad_channels == "interpolate":
                 bad, found = find_bad_channels(recording)
                 findings += found
-    return Preprocessed(recording, bad, tuple(findings))
+    return Preprocessed(recording, bad, tuple(findings), () if rest is None else rest.breaks_s, room)
 
 
-def _filtered(recording: Recording, steps: Preprocessing, what: str, findings: list[Finding]) -> Recording:
-    """Samples and breaks after notch, band-pass and resampling."""
+def _too_slow_for_notch(recording: Recording, steps: Preprocessing) -> list[Finding]:
+    rate_hz = recording.sampling_rate_hz
+    if steps.notch_hz is None or has_room_for_notch(rate_hz, steps.notch_hz):
+        return []
+    # Of all recordings at this rate the same, so that it is said once of a set.
+    return [
+        Finding(
+            "no-notch",
+            "note",
+            f"Expected room for a notch at {steps.notch_hz:g} Hz below half the sampling rate. Received: recordings at "
+            f"{rate_hz:g} Hz; their mains are not taken out.",
+        )
+    ]
+
+
+def _filtered(
+    recording: Recording, steps: Preprocessing, what: str, findings: list[Finding], n_rows: int = 0
+) -> tuple[Recording, NDArray[np.float32]]:
+    """Samples and breaks after notch, band-pass and resampling, and the samples' memory, of at least `n_rows` rows."""
     rate_hz = recording.sampling_rate_hz
     causal = CausalSteps(rate_hz, steps.band_pass_hz, steps.notch_hz, steps.resample_hz)
     _check_low_edge(recording, steps, what)
@@ -170,7 +207,9 @@ def _filtered(recording: Recording, steps: Preprocessing, what: str, findings: l
     if steps.phase == "zero":
         stretches = _long_enough(recording, steps, what, findings)
     n_times = n_resampled(recording.samples_uv.shape[1], causal.ratio)
-    samples = np.zeros((len(recording.channel_names), n_times), dtype=np.float32)
+    n_channels = len(recording.channel_names)
+    room = np.zeros((max(n_channels, n_rows), n_times), dtype=np.float32)
+    samples = room[:n_channels]
     places = [(n_resampled(first, causal.ratio), n_resampled(last, causal.ratio)) for first, last in stretches]
     for (first, last), (start, stop) in zip(stretches, places, strict=True):
         stretch, into = recording.samples_uv[:, first:last], samples[:, start:stop]
@@ -180,7 +219,7 @@ def _filtered(recording: Recording, steps: Preprocessing, what: str, findings: l
             _forward(stretch, into, causal)
     new_hz = causal.sampling_rate_hz
     breaks_s = tuple((stop / new_hz, start / new_hz) for stop, start in _between(places, n_times))
-    return replace(recording, samples_uv=samples, sampling_rate_hz=new_hz, breaks_s=breaks_s)
+    return replace(recording, samples_uv=samples, sampling_rate_hz=new_hz, breaks_s=breaks_s), room
 
 
 def _forward(stretch: NDArray[np.float32], into: NDArray[np.float32], causal: CausalSteps) -> None:
@@ -198,8 +237,9 @@ def _zero_phase(
     stretch: NDArray[np.float32], into: NDArray[np.float32], rate_hz: float, ratio: Fraction, steps: Preprocessing
 ) -> None:
     # A few channels at once: in float64, with room for the filter's ends, all would take many times their memory.
-    for row in range(0, len(stretch), _CHANNELS_AT_ONCE):
-        rows = slice(row, row + _CHANNELS_AT_ONCE)
+    n_at_once = max(1, _SAMPLES_AT_ONCE // stretch.shape[1])
+    for row in range(0, len(stretch), n_at_once):
+        rows = slice(row, row + n_at_once)
         samples = zero_phase_filtered(stretch[rows].astype(np.float64), rate_hz, steps.band_pass_hz, steps.notch_hz)
         into[rows] = samples if ratio == 1 else zero_phase_resampled(samples, ratio, into.shape[1])
 

@@ -21,7 +21,7 @@ _STOP_DB = 60.0
 # Rates are whole or a short fraction. A clock that was measured (249.97 Hz) is met within 1 in 10,000, 0.4 s an hour;
 # the new rate is then said to be the one asked for, since at 127.99 Hz the bin at 4 Hz would fall below its band.
 _MOST = 5000
-_MOST_DEVIATION = 2e-4
+_MOST_DEVIATION = 1e-4
 
 
 def resampling_ratio(from_hz: float, to_hz: float) -> Fraction:

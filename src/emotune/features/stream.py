@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from emotune.errors import InputError
 from emotune.features.causal import CausalSteps
-from emotune.features.extraction import baseline_vector
+from emotune.features.extraction import baseline_vector, check_rest
 from emotune.features.layout import Layout
 from emotune.features.montage import fit_montage
 from emotune.features.preprocessing import preprocess
 from emotune.features.resampling import n_resampled
 from emotune.features.settings import FeatureSettings
-from emotune.features.vector import compute_vectors
+from emotune.features.vector import compute_vectors, refuse_low_rate
 from emotune.features.windows import window_in_samples
-from emotune.findings import listed
+from emotune.findings import listed, refuse_errors
 from emotune.recordings.quality import MIN_AMPLITUDE_UV, MIN_HELD_S
 from emotune.recordings.recording import Recording, centred_uv
 from emotune.threads import one_thread
@@ -123,7 +123,8 @@ class VectorStream:
         self._rate_hz = self._causal.sampling_rate_hz
         self._n_window, self._n_step = window_in_samples(self._rate_hz, settings.window_s, settings.overlap)
         self._reject_uv = steps.reject_uv
-        # Refuses a rate or a window that the bands do not fit, before a sample has come.
+        # Refuse a rate or a window that the bands do not fit, before a sample has come.
+        refuse_low_rate(self._in_hz, self.layout)
         compute_vectors(np.zeros((0, self.layout.n_channels, self._n_window), np.float32), self._rate_hz, self.layout)
         self._rest: NDArray[np.float32] | float = 0.0
         if (settings.baseline == "subtract") != (rest_uv is not None):
@@ -136,8 +137,11 @@ class VectorStream:
             rest = centred_uv(self._checked(rest_uv))
             names = tuple(self._names[row] for row in self._rows)
             of_rest = Recording(rest, self._in_hz, names, baseline_uv=rest, source="the stream's rest")
-            done = preprocess(of_rest, steps).recording
-            self._rest, _ = baseline_vector(done, self._matrix, montage, settings, "the stream")
+            refuse_errors(check_rest(of_rest, "the stream"))
+            done = preprocess(of_rest, steps)
+            self._rest, _ = baseline_vector(
+                done.recording, done.rest_breaks_s, self._matrix, montage, settings, "the stream"
+            )
 
         self._is_judged = False  # whether windows have been found to be in µV
         self._n_in = 0  # samples that have passed, lost ones too

@@ -32,7 +32,14 @@ from emotune.errors import InputError
 from emotune.features.layout import Block, Layout, Powers, entropy_of
 from emotune.threads import one_thread
 
-__all__ = ["DENSITY_FLOOR_UV2_PER_HZ", "FEATURE_VERSION", "compute_vectors", "entropy_floor", "power_floor"]
+__all__ = [
+    "DENSITY_FLOOR_UV2_PER_HZ",
+    "FEATURE_VERSION",
+    "compute_vectors",
+    "entropy_floor",
+    "power_floor",
+    "refuse_low_rate",
+]
 
 FEATURE_VERSION = 2
 """Raised when the same recording would give other values, so that no stored vector outlives its formula."""
@@ -51,6 +58,7 @@ def compute_vectors(
     sampling_rate_hz: float,
     layout: Layout,
     band_powers: NDArray[np.float32] | None = None,
+    rows: NDArray[np.intp] | None = None,
 ) -> NDArray[np.float32]:
     """Feature vectors of windows in µV: (n_windows, n_channels, n_times) -> (n_windows, n_features), float32.
 
@@ -60,6 +68,8 @@ def compute_vectors(
         layout: channels, bands and pairs; `layout.feature_names` names the columns of the result.
         band_powers: `(n_windows, n_channels, n_bands)` in µV², in place of those of the spectrum; the floor holds for
             them too.
+        rows: which of the windows, `(n,)`, all others left out; the result, and `band_powers`, have n in place of
+            n_windows. Windows that overlap are then copied some at once, never all of them.
 
     Raises:
         InputError: if the channels are not those of the layout, the sampling rate is too low for the highest
@@ -72,6 +82,8 @@ def compute_vectors(
             f"Received: {windows.shape}. Map the channels with `fit_montage` first."
         )
     n_windows, n_channels, n_times = windows.shape
+    if rows is not None:
+        n_windows = len(rows)
     if band_powers is not None and band_powers.shape != (n_windows, n_channels, layout.n_bands):
         raise InputError(
             f"`band_powers` must be ({n_windows} windows, {n_channels} channels, {layout.n_bands} bands). "
@@ -87,7 +99,8 @@ def compute_vectors(
     with one_thread(), np.errstate(invalid="ignore", over="ignore"):
         for start in range(0, n_windows, n_block):
             n = min(n_block, n_windows - start)
-            _powers(windows[start : start + n], plan, signal[:n], power[:n], scratch[:n])
+            some = slice(start, start + n) if rows is None else rows[start : start + n]
+            _powers(windows[some], plan, signal[:n], power[:n], scratch[:n])
             given = None if band_powers is None else band_powers[start : start + n]
             powers = _summed(power[:n], plan, layout, given)
             for block, columns in plan.blocks:
@@ -139,15 +152,25 @@ class _Plan:
     blocks: tuple[tuple[Block, slice], ...]
 
 
-@lru_cache(maxsize=16)
-def _plan(n_times: int, sampling_rate_hz: float, layout: Layout) -> _Plan:
-    lowest = min(low for _, low, _ in layout.bands_hz)
+def refuse_low_rate(sampling_rate_hz: float, layout: Layout) -> None:
+    """Refuse a recording that holds nothing of the highest band, whatever rate it is resampled to.
+
+    Raises:
+        InputError: if its sampling rate is below twice the end of the highest band.
+    """
     highest = max(high for _, _, high in layout.bands_hz)
     if sampling_rate_hz < 2 * highest:
         raise InputError(
             f"Expected a sampling rate of at least {2 * highest:g} Hz, twice the end of the highest band. "
             f"Received: {sampling_rate_hz:g} Hz. Lower or drop the bands above {sampling_rate_hz / 2:g} Hz."
         )
+
+
+@lru_cache(maxsize=16)
+def _plan(n_times: int, sampling_rate_hz: float, layout: Layout) -> _Plan:
+    refuse_low_rate(sampling_rate_hz, layout)
+    lowest = min(low for _, low, _ in layout.bands_hz)
+    highest = max(high for _, _, high in layout.bands_hz)
     # Multiplied first and divided last, so that the bin at 4 Hz is exactly 4 and falls into theta.
     frequencies = np.arange(n_times // 2 + 1) * sampling_rate_hz / n_times
     inside = np.flatnonzero((frequencies >= lowest) & (frequencies < highest))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +13,18 @@ from numpy.typing import NDArray
 from emotune.data.scaling import Scaler
 from emotune.errors import InputError
 from emotune.evaluation.metrics import metric_named
+from emotune.features.extraction import AllRejected
 from emotune.features.findings import findings_of_set
 from emotune.findings import Finding
 from emotune.prediction.bundle import Bundle
 from emotune.prediction.predictor import Prediction, predict_recording, predict_vectors
 from emotune.prediction.vectors import Vectors, runs_of, split_calibration, vectors_of
-from emotune.recordings.recording import RecordingSet
+from emotune.recordings.recording import Recording, RecordingSet
 from emotune.recordings.targets import UNKNOWN, Target
 
 __all__ = ["RecordingPrediction", "SetPrediction", "predict_set"]
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,8 @@ def predict_set(
     A model of people who were each standardised by their own windows takes those of this set: all of a person's, or
     their first seconds in the order of the recordings, which are then not answered for.
 
+    A recording whose windows all span more than REJECT_UV gets no answer, and a finding says so.
+
     Where the set has the target that the model was trained for, with the same classes, their agreement is measured.
 
     Raises:
@@ -117,6 +122,9 @@ def predict_set(
     for recording, prediction in _predictions(bundle, recordings, on_recording):
         if prediction is None:
             n_left_out += 1
+            continue
+        if isinstance(prediction, Finding):
+            findings.append((prediction,))
             continue
         label = UNKNOWN if target is None else _label(target, recording)
         labels.append(label)
@@ -136,6 +144,8 @@ def predict_set(
         )
         interpolated.update(prediction.interpolated)
         findings.append(prediction.findings)
+    if not every and findings:
+        raise InputError(f"Expected a recording in {recordings.name} that can be answered for. {findings[0][0]}")
     if not every:
         raise InputError(
             f"Expected at least one recording in {recordings.name}"
@@ -181,8 +191,10 @@ class _Header:
 
 def _predictions(
     bundle: Bundle, recordings: RecordingSet, on_recording: Callable[[int, int], None] | None
-) -> Iterator[tuple[_Header, Prediction | None]]:
+) -> Iterator[tuple[_Header, Prediction | Finding | None]]:
     """Each recording's prediction, in order; None where its person is standardised by the whole of it.
+
+    A recording whose windows all span too much gives a finding in its place.
 
     Samples are in memory of one recording at a time. Of people who are standardised by their own windows the vectors
     of all are kept, a thousandth of the samples, since the last window counts for the first answer.
@@ -192,7 +204,7 @@ def _predictions(
     for done, recording in enumerate(recordings, start=1):
         header = _Header(recording.subject, recording.session, recording.trial, recording.emotion, recording.ratings)
         if not bundle.normalisation.by_subject:
-            yield header, predict_recording(bundle, recording)
+            yield header, _or_finding(lambda one: predict_recording(bundle, one), recording)
         elif not recording.subject:
             raise InputError(
                 f"Expected the person of each recording in {recordings.name}, as the model in {bundle.folder} was "
@@ -200,7 +212,11 @@ def _predictions(
                 "subjects, or predict it alone with --calibration."
             )
         else:
-            buffered.append((header, vectors_of(bundle, recording)))
+            vectors = _or_finding(lambda one: vectors_of(bundle, one), recording)
+            if isinstance(vectors, Finding):
+                yield header, vectors
+            else:
+                buffered.append((header, vectors))
         said(done, len(recordings))
     people: dict[str, tuple[Scaler, Iterator[NDArray[np.bool_]]]] = {}
     for person in dict.fromkeys(header.subject for header, _ in buffered):
@@ -214,6 +230,14 @@ def _predictions(
         # A recording that was too short from the start is refused as ever.
         is_used = not allowed.all() and not len(runs_of(bundle, rest))
         yield header, None if is_used else predict_vectors(bundle, rest, scaler)
+
+
+def _or_finding(answer: Callable[[Recording], Answer], recording: Recording) -> Answer | Finding:
+    """The answer, or why every window of the recording was left out."""
+    try:
+        return answer(recording)
+    except AllRejected as error:
+        return error.finding
 
 
 def _seen_people(bundle: Bundle) -> set[str]:
