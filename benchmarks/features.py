@@ -44,11 +44,9 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from emotune.features.extraction import FeatureSettings, extract_all
 from emotune.features.layout import BANDS_HZ, CHANNELS, STANDARD
-from emotune.features.store import stored_features
 from emotune.features.vector import compute_vectors
 from emotune.recordings.in_memory import RecordingsInMemory
 from emotune.recordings.recording import Recording
-from emotune.report.tables import print_table
 
 RATE_HZ = 128.0
 EDGES = np.array(list(BANDS_HZ.values()))
@@ -260,6 +258,8 @@ def compare(window_s: float, arguments: argparse.Namespace, folder: Path, versio
     finally:
         if torcheeg:
             torcheeg.close()
+    from emotune.report.tables import print_table
+
     print_table(
         ("method", "values", "windows a second", "emotune is so many times as fast", "lowest to highest", "agreement"),
         rows,
@@ -363,6 +363,8 @@ def people(arguments: argparse.Namespace) -> None:
             if table.values.shape != (n * n_trials * 15, STANDARD.n_features):
                 raise RuntimeError(f"Expected 15 windows of each trial. Received: {table.values.shape}.")
         rows.append([str(n), f"{len(table.values):,}", f"{median(seconds):.2f}", f"{min(seconds):.2f}"])
+    from emotune.report.tables import print_table
+
     print_table(
         ("people", "windows", "seconds", "fastest"),
         rows,
@@ -409,6 +411,8 @@ def opening(arguments: argparse.Namespace, folder: Path) -> None:
     data = ManyWindows(
         [Recording(shape, RATE_HZ, CHANNELS, trial=str(i)) for i in range(n_recordings)], emotions=("calm", "joy")
     )
+    from emotune.features.store import stored_features
+
     computed = stored_features(data, settings, folder=folder)
     opened, summed = [], []
     for _ in range(arguments.repeats):

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from emotune.errors import EmotuneError
 from emotune.recordings.recording import InParts, Recording, RecordingSet
+from emotune.threads import one_thread
 
 __all__ = ["bare", "each_recording"]
 
@@ -47,8 +48,8 @@ _KEPT_BYTES = 31 * 2**20
 
 _SHARED = "/dev/shm"  # noqa: S108  where Linux keeps shared memory; only asked how much is free
 
-# So many parts a process are on their way: one that is worked on, one that waits for its turn.
-_AHEAD = 2
+# So many parts a process are on their way: one that is worked on, two that wait for their turn.
+_AHEAD = 3
 
 
 def each_recording(
@@ -90,7 +91,7 @@ def _in_processes(
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
     try:
         # They start with their imports; until the first is there, this process goes on.
-        started = [pool.submit(_nothing) for _ in range(workers)]
+        started = [pool.submit(_ready, work) for _ in range(workers)]
         while parts and not _any_done(started):
             yield from map(work, parts.popleft())
         if parts and any(future.done() and future.exception() for future in started):
@@ -139,8 +140,12 @@ def _any_done(futures: Sequence[Future[None]]) -> bool:
     return any(future.done() for future in futures)
 
 
-def _nothing() -> None:
-    """The first task of a process."""
+def _ready(work: Callable[[Recording], object]) -> None:
+    """The first task of a process: what `work` needs is imported where it arrives, but for this."""
+    import scipy.fft  # noqa: F401
+
+    with one_thread():
+        pass
 
 
 def _begin() -> None:

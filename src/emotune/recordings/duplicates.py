@@ -26,7 +26,10 @@ def digest_of(samples_uv: NDArray[np.float32]) -> Digest | None:
 
     Checksums are enough: those of two signals agree in one channel of four billion, and here all channels must.
     """
-    if not samples_uv.size or not np.ptp(samples_uv, axis=1).any():
+    # Nearly every recording is cleared by two of its samples.
+    if not samples_uv.size or (
+        np.array_equal(samples_uv[:, 0], samples_uv[:, -1]) and not np.ptp(samples_uv, axis=1).any()
+    ):
         return None
     return (samples_uv.shape[1], *sorted(crc32(np.ascontiguousarray(row).data) for row in samples_uv))
 

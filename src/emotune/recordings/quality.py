@@ -43,7 +43,10 @@ def constant_channels(recording: Recording) -> NDArray[np.bool_]:
     """Which channels have one and the same value all the time: `(n_channels,)`; none where there are no two samples."""
     if recording.samples_uv.shape[1] < 2:
         return np.zeros(len(recording.channel_names), dtype=np.bool_)
-    return np.asarray(np.ptp(recording.samples_uv, axis=1) == 0)
+    # Nearly every channel is cleared by two of its samples.
+    constant = np.asarray(recording.samples_uv[:, 0] == recording.samples_uv[:, -1])
+    constant[constant] = np.ptp(recording.samples_uv[constant], axis=1) == 0
+    return constant
 
 
 class _Samples:
@@ -249,7 +252,11 @@ def _clipped(samples: _Samples) -> list[Finding]:
     values = samples.values
     if values.shape[1] <= 2 / MAX_CLIPPED_SHARE:
         return []
-    at_limit = (values == samples.highest[:, np.newaxis]) | (values == samples.lowest[:, np.newaxis])
+    highest, lowest = samples.highest[:, np.newaxis], samples.lowest[:, np.newaxis]
+    most = max(np.count_nonzero(values == highest, axis=1).max(), np.count_nonzero(values == lowest, axis=1).max())
+    if 2 * most <= MAX_CLIPPED_SHARE * values.shape[1]:
+        return []
+    at_limit = (values == highest) | (values == lowest)
     # What a recorder holds is no limit of the amplifier, even where it is the extreme.
     for first, last in samples.held:
         at_limit[:, first:last] = False
