@@ -64,7 +64,7 @@ def test_the_order_of_the_channels_does_not_matter(trials):
 
 def test_a_part_or_a_change_is_another_recording(trials):
     changed = trials[0].copy()
-    changed[1, 7] += 0.1
+    changed[1, 7:12] += 0.1
     assert found((trials[0], "a", {}), (changed, "b", {}), (trials[0][:, :-1], "c", {}), (trials[0][:2], "d", {})) == []
 
 

@@ -17,6 +17,9 @@ __all__ = ["Digest", "Duplicates", "digest_of"]
 
 _LISTED = 4
 
+# Two recordings that agree in every fourth sample of every channel are copies.
+_EVERY = 4
+
 
 Digest = tuple[int, ...]
 
@@ -31,7 +34,7 @@ def digest_of(samples_uv: NDArray[np.float32]) -> Digest | None:
         np.array_equal(samples_uv[:, 0], samples_uv[:, -1]) and not np.ptp(samples_uv, axis=1).any()
     ):
         return None
-    return (samples_uv.shape[1], *sorted(crc32(np.ascontiguousarray(row).data) for row in samples_uv))
+    return (samples_uv.shape[1], *sorted(crc32(row.data) for row in np.ascontiguousarray(samples_uv[:, ::_EVERY])))
 
 
 @dataclass(frozen=True, slots=True)
