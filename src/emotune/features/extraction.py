@@ -50,7 +50,9 @@ __all__ = [
     "examine",
     "extract",
     "extract_all",
+    "extract_examined",
     "fingerprint_of_features",
+    "montage_for",
 ]
 
 
@@ -111,10 +113,18 @@ def extract(recording: Recording, settings: FeatureSettings) -> RecordingFeature
             touches a break, the sampling rate is too low for the bands, or the baseline is to be subtracted and
             there is none, or no whole window of it.
     """
-    place = recording.place
-    examined = examine(recording, settings)
+    return extract_examined(examine(recording, settings), settings)
+
+
+def extract_examined(examined: Examined, settings: FeatureSettings) -> RecordingFeatures:
+    """As `extract`, of a recording that `examine` has seen with the same settings.
+
+    Raises:
+        InputError: as `extract`, also for an error among the findings.
+    """
     refuse_errors(examined.findings)
     part, montage, matrix = examined.recording, examined.montage, examined.matrix
+    place = part.place
     of_rest = check_rest(part, place) if settings.baseline == "subtract" else []
     refuse_errors(of_rest)
     # Found in the samples as they came: a filter would make held values move.
@@ -136,13 +146,8 @@ def extract(recording: Recording, settings: FeatureSettings) -> RecordingFeature
         whole, rejected = _amplitude(windows, whole, settings.preprocessing.reject_uv, place)
         rows = None if whole.all() else np.flatnonzero(whole)
         starts_s = starts_s[whole]
-        powers = None
-        if settings.estimator == "filter":
-            starts = np.round(starts_s * rate_hz).astype(np.int64)
-            powers = filtered_powers(mapped, rate_hz, montage.layout, starts, windows.shape[-1], part.stretches)
-        values = compute_vectors(windows, rate_hz, montage.layout, powers, rows)
         # Judged before the baseline is taken away: a difference of two floors is no floor.
-        silent = power_findings(values, entropy_floor(windows.shape[-1], rate_hz, montage.layout), montage, place)
+        values, silent = _judged_vectors(mapped, windows, rows, starts_s, part, montage, settings, place)
         if settings.baseline == "subtract":
             rest, found = baseline_vector(part, done.rest_breaks_s, matrix, montage, settings, place)
             of_rest += found
@@ -243,20 +248,47 @@ def baseline_vector(
     """
     rest = replace(_rest_of(recording, place), breaks_s=rest_breaks_s)
     before = rest.source
-    rate_hz, layout = rest.sampling_rate_hz, montage.layout
+    rate_hz = rest.sampling_rate_hz
     mapped = _mapped(matrix, rest.samples_uv)
     windows, starts_s = split_windows(mapped, rate_hz, min(settings.window_s, rest.duration_s))
     whole = whole_windows(starts_s, windows.shape[-1], rate_hz, rest_breaks_s)
     broken = break_findings(whole, before)
     refuse_errors(broken)
+    rows = np.flatnonzero(whole)
+    values, silent = _judged_vectors(mapped, windows, rows, starts_s[whole], rest, montage, settings, before)
+    mean: NDArray[np.float32] = values.mean(axis=0)
+    return mean, [*broken, *silent]
+
+
+def _judged_vectors(
+    mapped: NDArray[np.float32],
+    windows: NDArray[np.float32],
+    rows: NDArray[np.int64] | None,
+    starts_s: NDArray[np.float64],
+    part: Recording,
+    montage: ChannelMap,
+    settings: FeatureSettings,
+    place: str,
+) -> tuple[NDArray[np.float32], list[Finding]]:
+    """Vectors of the windows that are kept, and which of them have no more power than a flat channel.
+
+    Args:
+        mapped: samples of the layout's channels, `(layout.n_channels, n_times)`.
+        windows: every window of it, `(n, layout.n_channels, n_times_window)`.
+        rows: which of them are kept; None for all.
+        starts_s: start of each that is kept, in seconds.
+        part: whose sampling rate and stretches they have.
+        montage: of the recording.
+        settings: the estimator.
+        place: names the recording in messages.
+    """
+    rate_hz, layout, n_times_window = part.sampling_rate_hz, montage.layout, windows.shape[-1]
     powers = None
     if settings.estimator == "filter":
-        starts = np.round(starts_s[whole] * rate_hz).astype(np.int64)
-        powers = filtered_powers(mapped, rate_hz, layout, starts, windows.shape[-1], rest.stretches)
-    values = compute_vectors(windows, rate_hz, layout, powers, np.flatnonzero(whole))
-    floor = entropy_floor(windows.shape[-1], rate_hz, layout)
-    mean: NDArray[np.float32] = values.mean(axis=0)
-    return mean, [*broken, *power_findings(values, floor, montage, before)]
+        starts = np.round(starts_s * rate_hz).astype(np.int64)
+        powers = filtered_powers(mapped, rate_hz, layout, starts, n_times_window, part.stretches)
+    values = compute_vectors(windows, rate_hz, layout, powers, rows)
+    return values, power_findings(values, entropy_floor(n_times_window, rate_hz, layout), montage, place)
 
 
 def _mapped(matrix: NDArray[np.float32], samples_uv: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -293,7 +325,7 @@ def _without_bad(
 ) -> tuple[ChannelMap, NDArray[np.float32]]:
     """The montage that interpolates bad channels, and a matrix that takes nothing of them."""
     good = [row for row, name in enumerate(names) if name not in bad]
-    refitted = _fitted(tuple(names[row] for row in good), settings)
+    refitted = montage_for(tuple(names[row] for row in good), settings)
     if refitted.layout != montage.layout:
         raise InputError(
             f"Expected a cap with channels enough to interpolate the bad ones. Received: {listed(bad, _LISTED)} bad, "
@@ -311,7 +343,7 @@ def _with_montage(recording: Recording, settings: FeatureSettings) -> tuple[Reco
     After the average reference a constant would be minus the mean of the others, and pass for EEG.
     """
     with _naming(recording.place):
-        montage = _fitted(recording.channel_names, settings)
+        montage = montage_for(recording.channel_names, settings)
         constant = constant_channels(recording)
         used = montage.matrix.any(axis=0)
         # Where nothing is left, the check of the samples says so.
@@ -319,7 +351,7 @@ def _with_montage(recording: Recording, settings: FeatureSettings) -> tuple[Reco
             return recording, montage, ()
         flat = tuple(recording.channel_names[i] for i in np.flatnonzero(constant & used))
         changing = _channels(recording, np.flatnonzero(~constant))
-        without = _fitted(changing.channel_names, settings)
+        without = montage_for(changing.channel_names, settings)
         if without.layout != montage.layout:
             raise InputError(
                 f"Expected a signal in every channel of a cap that is too small to interpolate one. Received: a "
@@ -328,8 +360,8 @@ def _with_montage(recording: Recording, settings: FeatureSettings) -> tuple[Reco
     return changing, without, flat
 
 
-def _fitted(names: tuple[str, ...], settings: FeatureSettings) -> ChannelMap:
-    """The map of a recording's channels onto the layout that is wanted."""
+def montage_for(names: tuple[str, ...], settings: FeatureSettings) -> ChannelMap:
+    """The map of channels, by their names in the file, onto the layout that the settings want."""
     return fit_montage(
         names,
         settings.bands_hz,

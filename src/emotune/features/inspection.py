@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotune.errors import InputError
-from emotune.features.extraction import AllRejected, examine, extract
+from emotune.features.extraction import AllRejected, examine, extract_examined
 from emotune.features.findings import findings_of_set
 from emotune.features.parallel import bare, each_recording
 from emotune.features.settings import FeatureSettings
@@ -176,7 +176,7 @@ def _inspected(recording: Recording, settings: FeatureSettings) -> _Inspected:
     if is_whole and windows:
         # What only the way to the vectors shows: filters, rejected windows, the rest before.
         try:
-            features = extract(recording, settings)
+            features = extract_examined(examined, settings)
             findings, windows = features.findings, len(features.values)
         except AllRejected as error:
             findings, windows = (*findings, error.finding), 0

@@ -91,8 +91,8 @@ class FeatureSettings:
         Those that an earlier version did not have are said only where they are not what it did: what was fingerprinted
         or saved then stays as it is.
         """
-        usual, content = FeatureSettings(), self._every()
-        return {name: value for name, value in content.items() if name not in _SINCE or value != usual._every()[name]}
+        usual, content = FeatureSettings()._every(), self._every()
+        return {name: value for name, value in content.items() if name not in _SINCE or value != usual[name]}
 
     def _every(self) -> dict[str, Any]:
         return {

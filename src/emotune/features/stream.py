@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from emotune.errors import InputError
 from emotune.features.causal import CausalSteps
-from emotune.features.extraction import baseline_vector, check_rest
+from emotune.features.extraction import baseline_vector, check_rest, montage_for
 from emotune.features.layout import Layout
-from emotune.features.montage import fit_montage
 from emotune.features.preprocessing import preprocess
 from emotune.features.resampling import n_resampled
 from emotune.features.settings import FeatureSettings
@@ -104,13 +103,7 @@ class VectorStream:
                 f"{listed(unknown, _LISTED)}. Write them as the recorder does."
             )
         good = [row for row, name in enumerate(self._names) if name not in bad]
-        montage = fit_montage(
-            tuple(self._names[row] for row in good),
-            settings.bands_hz,
-            channels=settings.channels,
-            reference=settings.reference,
-            extra_blocks=settings.extra_blocks,
-        )
+        montage = montage_for(tuple(self._names[row] for row in good), settings)
         used = np.flatnonzero(montage.matrix.any(axis=0))
         self._rows = np.array(good)[used]
         self._matrix = montage.matrix[:, used]

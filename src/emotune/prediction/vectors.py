@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from emotune.data.normalising import calibration_of
 from emotune.errors import InputError
-from emotune.features.extraction import extract
+from emotune.features.extraction import extract, montage_for
 from emotune.features.layout import Layout
-from emotune.features.montage import fit_montage
 from emotune.features.windows import are_next
 from emotune.findings import Finding
 from emotune.prediction.bundle import Bundle
@@ -73,16 +72,12 @@ def vectors_of(bundle: Bundle, recording: Recording) -> Vectors:
             f"{_caption(features.layout)} from {recording.source or 'the recording'}. "
             "Use a model that was trained on such a cap, or train one."
         )
-    settings = bundle.features
-    montage = fit_montage(
-        recording.channel_names, settings.bands_hz, channels=settings.channels, reference=settings.reference
-    )
     return Vectors(
         features.values,
         features.starts_s,
         features.numbers,
         features.interpolated,
-        montage.dropped,
+        montage_for(recording.channel_names, bundle.features).dropped,
         features.findings,
         recording.place,
         recording.duration_s,
