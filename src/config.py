@@ -70,6 +70,9 @@ LABEL_SMOOTHING = 0.0  # how far targets keep from certainty: labels of feelings
 CLASS_BALANCE = "weights"  # rare emotions count as much as frequent ones; or "batches", "none"
 EPOCHS = 50  # at most: PATIENCE ends most runs before
 PATIENCE = 10  # epochs without a better score; validation scores are noisy where people are few
+PROTOCOL = ""  # by person; by trial where there is one. "loso", "session", "stimulus", "subject+stimulus" ask other questions
+INNER_FOLDS = 1  # validation parts that a trial's score is the mean of; 5 is steadier where people are few, and 5 times slower
+SEEDS_PER_TRIAL = 1  # trainings of each, with other first weights
 METRIC = "balanced_accuracy"  # the mean over emotions, so that always guessing the frequent one earns nothing
 SEED = 0  # of the split, the search and the training; another one shows how much is luck
 

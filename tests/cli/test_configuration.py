@@ -80,12 +80,13 @@ def test_names_that_are_not_known_are_ignored(write):
 
 def test_a_file_of_an_earlier_version_means_what_it_meant_then(write):
     since = [constant for constant in CONSTANTS if constant.default is not REQUIRED]
-    assert len(since) == 11
+    assert len(since) == 14
     older, usual = read_configuration(write({constant.name: "" for constant in since})), FeatureSettings()
     settings = older.feature_settings
     for name in ("preprocessing", "estimator", "extra_blocks", "smoothing"):
         assert getattr(settings, name) == getattr(usual, name)
     assert older.values["NORMALISE"] == "training"
+    assert [older.values[name] for name in ("PROTOCOL", "INNER_FOLDS", "SEEDS_PER_TRIAL")] == ["", 1, 1]
     assert {older.source_of(constant.name) for constant in since} == {"default"}
 
 

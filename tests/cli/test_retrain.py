@@ -10,7 +10,7 @@ from emotune.cli.constants import CONSTANTS
 from emotune.cli.retrain import main
 from emotune.data.sources import load_dataset
 from emotune.evaluation.ledger import LEDGER
-from emotune.evaluation.splits import split_dataset
+from emotune.evaluation.protocols import split_dataset
 from emotune.features.settings import FeatureSettings
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -5,7 +5,8 @@ import pytest
 
 from emotune.errors import InputError
 from emotune.evaluation.audit import audit
-from emotune.evaluation.splits import Split, split_dataset
+from emotune.evaluation.protocols import split_dataset
+from emotune.evaluation.splits import Split
 from emotune.findings import refuse_errors
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from emotune.data.dataset import GROUPS, Dataset
 from emotune.data.scaling import Scaler
-from emotune.evaluation.splits import split_dataset
+from emotune.evaluation.protocols import split_dataset
 from emotune.models.problem import Problem
 from emotune.studies.preparation import Prepared
 

@@ -16,7 +16,6 @@ from emotune.errors import EmotuneError
 
 __all__ = [
     "INTERRUPTED",
-    "add_normalise_argument",
     "add_output_arguments",
     "python_command",
     "run_command",
@@ -31,16 +30,6 @@ def add_output_arguments(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("output")
     group.add_argument("--quiet", action="store_true", help="print only the result and errors")
     group.add_argument("--verbose", action="store_true", help="print the traceback of an error, too")
-
-
-def add_normalise_argument(group: Any) -> None:
-    """Add `--normalise`, the same for the search and the retrain."""
-    group.add_argument(
-        "--normalise",
-        metavar="CHOICE",
-        help="by the `training` people; by `subject`, each person by their own windows, scores then called "
-        "transductive; or by `subject:SECONDS`, their first ones (default: NORMALISE of src/config.py)",
-    )
 
 
 def python_command() -> str:

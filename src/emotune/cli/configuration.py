@@ -51,6 +51,11 @@ class Configuration:
         return str(self.values["METRIC"])
 
     @property
+    def protocol(self) -> str:
+        """Name of the protocol that divides the data; empty for the one that fits."""
+        return str(self.values["PROTOCOL"])
+
+    @property
     def epochs(self) -> int:
         """Most passes over the training part."""
         return int(self.values["EPOCHS"])

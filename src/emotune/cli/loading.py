@@ -6,37 +6,47 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from emotune.cli.configuration import Configuration
-    from emotune.studies.preparation import Prepared
+    from emotune.studies.preparation import Loaded, Prepared
 
-__all__ = ["describe", "fetch", "load"]
+__all__ = ["describe", "fetch", "load", "load_undivided"]
 
 
-def load(configuration: Configuration, *, quiet: bool) -> Prepared:
-    """Read the data of a run, and say what it is and what the checks found."""
+def load(configuration: Configuration, *, quiet: bool, allow_leakage: bool = False) -> Prepared:
+    """Read the data of a run and divide it, and say what it is and what the checks found."""
+    from emotune.evaluation.protocols import protocol_named, split_dataset
+
+    if configuration.protocol:
+        protocol_named(configuration.protocol)  # a slip of the pen is said before anything is fetched
+    loaded = load_undivided(configuration, quiet=quiet)
+    split = split_dataset(loaded.dataset, seed=configuration.seed, protocol=configuration.protocol or None)
+    prepared = loaded.divided(split, allow_leakage=allow_leakage)
+    if not quiet:
+        describe(prepared)
+    return prepared
+
+
+def load_undivided(configuration: Configuration, *, quiet: bool) -> Loaded:
+    """Read the data of a run, for commands that divide it in several ways; prints nothing but how far it is."""
     from emotune.cli.progress import Reading
     from emotune.data.normalising import Normalisation
     from emotune.search.presence import default_workers
-    from emotune.studies.preparation import prepare
+    from emotune.studies.preparation import load as load_data
 
     normalise = str(configuration.values["NORMALISE"])
     # A slip of the pen is said before anything is fetched.
     Normalisation.parse(normalise)
     settings = configuration.feature_settings
     fetch(configuration.data, quiet=quiet)
-    prepared = prepare(
+    return load_data(
         configuration.data,
         settings,
         n_steps=configuration.n_steps,
-        seed=configuration.seed,
         class_names=configuration.class_names,
         target=str(configuration.values["TARGET"]),
         workers=default_workers(),
         normalise=normalise,
         on_recording=None if quiet else Reading().read,
     )
-    if not quiet:
-        describe(prepared)
-    return prepared
 
 
 def fetch(spec: str, *, quiet: bool) -> None:

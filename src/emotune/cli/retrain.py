@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emotune.cli.command import add_normalise_argument, add_output_arguments, run_script
+from emotune.cli.command import add_output_arguments, run_script
+from emotune.cli.run_settings import add_data_arguments, add_split_arguments, configured
 from emotune.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,35 +44,14 @@ def _parser() -> ArgumentParser:
     training.add_argument("--from-best", action="store_true", help="take models/best_hyperparameters.json")
     training.add_argument("--epochs", type=int, metavar="N", help="most epochs (default: EPOCHS)")
     training.add_argument("--patience", type=int, metavar="N", help="epochs without gain (default: PATIENCE)")
-    training.add_argument("--seed", type=int, metavar="N", help="of the split and the training (default: SEED)")
-    data = parser.add_argument_group("data")
-    data.add_argument(
-        "--data", metavar="SPEC", help="simulated, manifest:PATH.csv, FILE.npz or deap:FOLDER (default: DATA)"
-    )
-    data.add_argument("--target", metavar="NAME", help="what to tell apart: valence, 'valence >= 5' (default: TARGET)")
-    data.add_argument("--threshold", metavar="NUMBER", help="where the classes of a rating part: 5, '>=4.5'")
-    add_normalise_argument(data)
-    data.add_argument("--models-dir", metavar="DIR", help="where results go (default: MODELS_DIR)")
+    add_data_arguments(parser.add_argument_group("data"))
+    add_split_arguments(parser.add_argument_group("split"))
     add_output_arguments(parser)
     return parser
 
 
 def _retrain(arguments: Namespace) -> int:
-    from emotune.cli.configuration import read_configuration
-
-    configuration = read_configuration(arguments.root / "src" / "config.py").overridden(
-        {
-            "DATA": arguments.data,
-            "TARGET": arguments.target,
-            "EPOCHS": arguments.epochs,
-            "PATIENCE": arguments.patience,
-            "SEED": arguments.seed,
-            "NORMALISE": arguments.normalise,
-            # A path on the command line is relative to where the command is run.
-            "MODELS_DIR": arguments.models_dir and str(Path(arguments.models_dir).resolve()),
-        }
-    )
-    configuration = configuration.with_threshold(arguments.threshold)
+    configuration = configured(arguments, {"EPOCHS": arguments.epochs, "PATIENCE": arguments.patience})
     models = arguments.root / configuration.models_dir
     best_path = models / "best_hyperparameters.json"
     best = _found(best_path, arguments)
@@ -84,7 +64,7 @@ def _retrain(arguments: Namespace) -> int:
 
     from emotune.cli.loading import load
 
-    prepared = load(configuration, quiet=arguments.quiet)
+    prepared = load(configuration, quiet=arguments.quiet, allow_leakage=arguments.allow_leakage)
     chosen_with: list[str] = []
     if best is not None and arguments.from_best:
         _same_data(best, prepared, best_path)
@@ -154,8 +134,8 @@ def _say_what_is_not_applied(configuration: Configuration, best: Best, prepared:
     differing = not_applied(configuration, best.hyperparameters, where=path.name)
     if not differing:
         return
-    for name, configured, found in differing:
-        print(f"not applied: {name} = {shown(found)} in {path.name}; src/config.py has {shown(configured)}")
+    for name, now, found in differing:
+        print(f"not applied: {name} = {shown(found)} in {path.name}; src/config.py has {shown(now)}")
     score, default = best.metadata.get("best_score"), best.metadata.get("default_score")
     said = f"{path.name} is " + ("the default configuration, chosen " if best.metadata.get("trial") == 0 else "chosen ")
     said += _origin(best)

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emotune.cli.command import INTERRUPTED, add_normalise_argument, add_output_arguments, python_command, run_script
+from emotune.cli.command import INTERRUPTED, add_output_arguments, python_command, run_script
+from emotune.cli.run_settings import add_data_arguments, add_split_arguments, configured
 from emotune.errors import InputError
 from emotune.search.methods import METHODS, chosen_method
 
@@ -64,7 +65,6 @@ def _parser() -> ArgumentParser:
     search.add_argument("--metric", metavar="NAME", help="what is optimised (default: METRIC of src/config.py)")
     search.add_argument("--epochs", type=_positive, metavar="N", help="most epochs of a trial (default: EPOCHS)")
     search.add_argument("--patience", type=_positive, metavar="N", help="epochs without gain (default: PATIENCE)")
-    search.add_argument("--seed", type=int, metavar="N", help="of the split and the search (default: SEED)")
     search.add_argument("--workers", type=_positive, metavar="N", help="processes that train (default: the cores)")
     search.add_argument(
         "--no-confirm", action="store_true", help="take the search's best without training it again on folds"
@@ -73,18 +73,8 @@ def _parser() -> ArgumentParser:
     study.add_argument("--study", metavar="NAME", default="", help="a name of your own for the study")
     study.add_argument("--fresh", action="store_true", help="put the study of that name aside and start anew")
     study.add_argument("--apply", action="store_true", help="write the winner into src/config.py; alone: do only that")
-    data = parser.add_argument_group("data")
-    source = data.add_mutually_exclusive_group()
-    source.add_argument(
-        "--data",
-        metavar="SPEC",
-        help="simulated, manifest:PATH.csv, FILE.npz or deap:FOLDER (default: DATA of src/config.py)",
-    )
-    source.add_argument("--use-dummy-data", action="store_true", help="the same as --data simulated")
-    data.add_argument("--target", metavar="NAME", help="what to tell apart: valence, 'valence >= 5' (default: TARGET)")
-    data.add_argument("--threshold", metavar="NUMBER", help="where the classes of a rating part: 5, '>=4.5'")
-    add_normalise_argument(data)
-    data.add_argument("--models-dir", metavar="DIR", help="where results go (default: MODELS_DIR of src/config.py)")
+    add_data_arguments(parser.add_argument_group("data"), dummy=True)
+    add_split_arguments(parser.add_argument_group("split"))
     add_output_arguments(parser)
     return parser
 
@@ -100,22 +90,9 @@ _positive.__name__ = "whole number from 1"  # argparse puts it into "invalid ...
 
 
 def _tune(arguments: Namespace) -> int:
-    from emotune.cli.configuration import read_configuration
-
-    configuration = read_configuration(arguments.root / "src" / "config.py").overridden(
-        {
-            "DATA": "simulated" if arguments.use_dummy_data else arguments.data,
-            "TARGET": arguments.target,
-            "METRIC": arguments.metric,
-            "EPOCHS": arguments.epochs,
-            "PATIENCE": arguments.patience,
-            "SEED": arguments.seed,
-            "NORMALISE": arguments.normalise,
-            # A path on the command line is relative to where the command is run.
-            "MODELS_DIR": arguments.models_dir and str(Path(arguments.models_dir).resolve()),
-        }
+    configuration = configured(
+        arguments, {"METRIC": arguments.metric, "EPOCHS": arguments.epochs, "PATIENCE": arguments.patience}
     )
-    configuration = configuration.with_threshold(arguments.threshold)
     models = arguments.root / configuration.models_dir
     best_path = models / "best_hyperparameters.json"
     # The option alone, with whatever only says where and how loud: nothing to search for.
@@ -155,7 +132,7 @@ def _search(arguments: Namespace, configuration: Configuration, models: Path, be
     from emotune.studies.confirmation import n_fits
     from emotune.studies.tuning import Tuning, TuningSettings, first_guess_s
 
-    prepared = load(configuration, quiet=arguments.quiet)
+    prepared = load(configuration, quiet=arguments.quiet, allow_leakage=arguments.allow_leakage)
     workers = arguments.workers or default_workers()
     total = None if arguments.add_trials else arguments.max_trials or DEFAULT_TRIALS
     tuning = Tuning(
@@ -316,8 +293,9 @@ def _next_lines(arguments: Namespace) -> list[str]:
     data = "simulated" if arguments.use_dummy_data else arguments.data
     where = [f"--models-dir={arguments.models_dir}"] if arguments.models_dir else []
     said = {"--data": data, "--target": arguments.target, "--threshold": arguments.threshold, "--seed": arguments.seed}
-    said["--normalise"] = arguments.normalise
+    said |= {"--normalise": arguments.normalise, "--protocol": arguments.protocol}
     which = [f"{name}={value}" for name, value in said.items() if value is not None]
+    which += ["--allow-leakage"] if arguments.allow_leakage else []
     python = python_command()
     apply = f"{python} run_hyperparameter_tuning.py {shlex.join(['--apply', *where])}"
     train = f"{python} src/train_emotion_model.py {shlex.join([*which, *where])}".rstrip()

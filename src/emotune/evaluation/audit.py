@@ -19,7 +19,23 @@ from emotune.evaluation.significance import MIN_PEOPLE
 from emotune.evaluation.splits import OWN_PARTS, Split
 from emotune.findings import Finding, listed
 
-__all__ = ["CHECKS", "audit"]
+__all__ = ["CHECKS", "LEAKING", "LEAKS", "audit"]
+
+# Errors that are leaks: with --allow-leakage they are warnings, and mark every score.
+LEAKS = frozenset(
+    {
+        "leaking-protocol",
+        "rows-in-two-parts",
+        "person-in-two-parts",
+        "trial-in-two-parts",
+        "identical-rows",
+        "label-among-features",
+        "person-is-label",
+    }
+)
+
+# What a score with such a leak is called.
+LEAKING = "LEAKS"
 
 # What no two parts may share.
 HELD_APART: Mapping[str, tuple[str, ...]] = {

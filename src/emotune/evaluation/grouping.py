@@ -15,6 +15,7 @@ from emotune.errors import InputError
 __all__ = [
     "class_counts",
     "deal_people",
+    "deal_rows",
     "deal_trials",
     "group_is_known",
     "natural_order",
@@ -134,7 +135,25 @@ def deal_trials(
     return parts
 
 
+def deal_rows(
+    names: NDArray[np.str_], targets: NDArray[np.int64], fractions: Sequence[float], seed: int
+) -> list[list[str]]:
+    """Divide rows of each class at random by `shares`, whatever recording they come from."""
+    parts: list[list[str]] = [[] for _ in fractions]
+    for label in np.unique(targets):
+        own = names[targets == label]
+        order = _order(len(own), seed, int(label))
+        start = 0
+        for part, size in zip(parts, shares(len(own), fractions), strict=True):
+            part.extend(own[order[start : start + size]].tolist())
+            start += size
+    return parts
+
+
 def _shuffled(names: Sequence[str], *seeds: int) -> list[str]:
+    return [names[index] for index in _order(len(names), *seeds)]
+
+
+def _order(n: int, *seeds: int) -> NDArray[np.int64]:
     # RandomState's methods are frozen for ever, Generator's are not: a published split must come out again.
-    order = np.random.RandomState(np.random.MT19937(np.random.SeedSequence(seeds))).permutation(len(names))
-    return [names[index] for index in order]
+    return np.random.RandomState(np.random.MT19937(np.random.SeedSequence(seeds))).permutation(n)

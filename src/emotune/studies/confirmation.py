@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from emotune.data.normalising import labelled
+from emotune.evaluation.folds import development_folds, development_groups
 from emotune.evaluation.metrics import Metric
 from emotune.evaluation.significance import PairedComparison, nadeau_bengio
-from emotune.evaluation.splits import development_folds, development_groups
 from emotune.search.messages import Refit
 from emotune.search.methods import seed_of
 from emotune.search.space import Value
