@@ -7,14 +7,15 @@ An error stops the run (`findings.refuse_errors`), a warning travels with the sc
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emotune.data.dataset import Dataset
+from emotune.data.dataset import GROUPS, Dataset
 from emotune.evaluation.grouping import class_counts, group_is_known, natural_order
+from emotune.evaluation.protocols import PROTOCOLS
 from emotune.evaluation.significance import MIN_PEOPLE
 from emotune.evaluation.splits import OWN_PARTS, Split
 from emotune.findings import Finding, listed
@@ -37,14 +38,7 @@ LEAKS = frozenset(
 # What a score with such a leak is called.
 LEAKING = "LEAKS"
 
-# What no two parts may share.
-HELD_APART: Mapping[str, tuple[str, ...]] = {
-    "subject": ("subject", "trial"),
-    "trial": ("trial",),
-    OWN_PARTS: ("subject", "trial"),
-}
-
-SINGULAR = {"subject": "person", "trial": "trial"}
+SINGULAR = {"subject": "person", "session": "session", "trial": "trial", "stimulus": "stimulus"}
 
 # In so few rows a measurement in steps may go with the classes or the people by chance.
 _COINCIDENCE = 20
@@ -91,16 +85,25 @@ def _groups_apart(dataset: Dataset, split: Split) -> Iterator[Finding]:
         protocol = split.validation_protocol if choosing else split.protocol
         # Own parts of one person cannot be apart in people: they are held to the rule of trials.
         alone = protocol == OWN_PARTS and _n_people(dataset) == 1
-        for column in HELD_APART["trial" if alone else protocol]:
+        for column in _held_apart("trial" if alone else protocol):
             if group_is_known(dataset, column):
                 shared = _shared(dataset, split, column, first, second)
                 if shared:
                     yield _straddling(column, shared, first, second)
 
 
+def _held_apart(protocol: str) -> tuple[str, ...]:
+    """The group columns of which no two parts may share a name: what was divided, and a trial in any case."""
+    if protocol == OWN_PARTS:
+        return ("subject", "trial")
+    return tuple(dict.fromkeys(column for column in (*PROTOCOLS[protocol].columns, "trial") if column in GROUPS))
+
+
 def _straddling(column: str, shared: Sequence[str], first: str, second: str) -> Finding:
     consequence = {
         "subject": "The score would be that of people already known.",
+        "session": "The score would be that of sessions already known.",
+        "stimulus": "The score would be that of clips already known.",
         "trial": "Windows of one trial are nearly alike, and share samples where they overlap: the score "
         "would be that of rows already seen.",
     }
