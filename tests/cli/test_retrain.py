@@ -12,6 +12,8 @@ from emotune.data.sources import load_dataset
 from emotune.evaluation.ledger import LEDGER
 from emotune.evaluation.protocols import split_dataset
 from emotune.features.settings import FeatureSettings
+from emotune.prediction.bundle import Bundle
+from emotune.studies.provenance import features_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -273,8 +275,44 @@ def test_a_winner_of_the_same_data_that_has_changed_since_is_refused(project, ca
 def test_a_winner_of_another_split_is_refused(project, capsys, untrained):
     project.best(APPLIED, seed=2)
     assert project.run("--from-best") != 0
-    assert "comes from a search on another split" in capsys.readouterr().err
+    assert "comes from a search on another split of table.npz (by subject, seed 2)" in capsys.readouterr().err
     assert project.untouched()
+
+
+def test_a_winner_of_other_features_is_refused_by_their_names(project, capsys, untrained):
+    features = features_of(load_dataset("table.npz", FeatureSettings()))
+    project.best(APPLIED, features={**features, "columns": ["f0"], "fingerprint": "other"})
+    assert project.run("--from-best") == 2
+    assert "with 1 columns, --normalise training, not 7 columns, --normalise training." in capsys.readouterr().err
+    assert project.untouched()
+
+
+def test_a_winner_of_another_split_is_taken_where_told_and_the_people_it_has_seen_are_written_down(project, capsys):
+    theirs = project.best(APPLIED, seed=2)
+    assert project.run("--from-best", "--other-data") == 0
+    evaluation = project.evaluation()
+    seen = {*theirs.people["train"], *theirs.people["validation"]}
+    assert evaluation["chosen_with"] == [name for name in evaluation["split"]["people"]["test"] if name in seen]
+    assert evaluation["chosen_with"]
+    assert "its score flatters the configured network" in capsys.readouterr().out
+
+
+def test_a_split_that_leaks_is_refused_and_marks_every_score_where_it_is_allowed(project, capsys):
+    assert project.run("--protocol", "window") == 2
+    assert "--allow-leakage goes on all the same, and marks every score." in capsys.readouterr().err
+    assert project.untouched()
+    assert project.run("--protocol", "window", "--allow-leakage") == 0
+    out = capsys.readouterr().out
+    evaluation = project.evaluation()
+    assert evaluation["score_label"].startswith("LEAKS: ")
+    assert f"Scores ({evaluation['score_label']})" in out
+    for line in ("Before optimization: ", "After optimization: ", "Improvement: "):
+        assert next(each for each in out.splitlines() if each.startswith(line)).endswith(
+            f" ({evaluation['score_label']})"
+        )
+    bundle = Bundle.load(project.models / "bundle")
+    assert bundle.watermark == bundle.evaluation["score_label"] == evaluation["score_label"]
+    assert [finding.name for finding in bundle.leaks] == ["leaking-model"]
 
 
 def test_the_test_part_stays_closed_where_the_network_cannot_be_saved(project, capsys):
@@ -330,10 +368,11 @@ def test_the_comparison_and_a_searchs_score_have_the_word(project, capsys):
 
 
 def test_a_winner_of_another_normalisation_is_refused(project, untrained, capsys):
-    project.best(APPLIED, normalisation={"by": "training", "seconds": None})
+    features = features_of(load_dataset("table.npz", FeatureSettings()))
+    project.best(APPLIED, features=features)
     assert project.run("--from-best", "--normalise", "subject") == 2
     error = capsys.readouterr().err
-    assert "a search on table.npz with --normalise training, not subject." in error
+    assert "a search on table.npz with 7 columns, --normalise training, not 7 columns, --normalise subject." in error
     assert "--normalise and --seed as the search had them." in error
     assert project.untouched()
 

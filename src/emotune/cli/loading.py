@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from emotune.errors import InputError
 
 if TYPE_CHECKING:
     from emotune.cli.configuration import Configuration
@@ -11,14 +14,33 @@ if TYPE_CHECKING:
 __all__ = ["describe", "fetch", "load", "load_undivided"]
 
 
-def load(configuration: Configuration, *, quiet: bool, allow_leakage: bool = False) -> Prepared:
-    """Read the data of a run and divide it, and say what it is and what the checks found."""
-    from emotune.evaluation.protocols import protocol_named, split_dataset
+def load(
+    configuration: Configuration, *, quiet: bool, allow_leakage: bool = False, split_file: str | None = None
+) -> Prepared:
+    """Read the data of a run and divide it, and say what it is and what the checks found.
 
+    Args:
+        configuration: of the run.
+        quiet: whether to say nothing.
+        allow_leakage: whether to go on where the audit finds a leak.
+        split_file: a saved split to take; None to divide by the configuration's protocol and seed.
+
+    Raises:
+        InputError: if the data cannot be read, divided or trained on.
+    """
+    from emotune.evaluation.protocols import protocol_named, split_dataset
+    from emotune.evaluation.splits import load_split
+
+    # A slip of the pen is said before anything is fetched.
     if configuration.protocol:
-        protocol_named(configuration.protocol)  # a slip of the pen is said before anything is fetched
+        protocol_named(configuration.protocol)
+    if split_file is not None and not Path(split_file).is_file():
+        raise InputError(f"Expected a saved split at {split_file}. Received: no such file. Leave --split out.")
     loaded = load_undivided(configuration, quiet=quiet)
-    split = split_dataset(loaded.dataset, seed=configuration.seed, protocol=configuration.protocol or None)
+    if split_file is not None:
+        split = load_split(split_file, dataset=loaded.dataset)
+    else:
+        split = split_dataset(loaded.dataset, seed=configuration.seed, protocol=configuration.protocol or None)
     prepared = loaded.divided(split, allow_leakage=allow_leakage)
     if not quiet:
         describe(prepared)
@@ -69,19 +91,21 @@ def describe(prepared: Prepared) -> None:
     """Print what the data is and what the checks found."""
     dataset, split = prepared.dataset, prepared.split
     shape = " × ".join(str(length) for length in dataset.inputs.shape[1:])
-    people = {name: len(names) for name, names in split.people.items()}
     print(
         f"Data {dataset.name}: {len(dataset)} windows of {shape} values, classes {', '.join(dataset.class_names)}; "
         f"the largest class has {prepared.majority:.1%}."
     )
+    people = {name: len(names) for name, names in split.people.items()}
+    unused = len(dataset) - sum(map(len, split.parts.values()))
     print(
         f"Split by {split.protocol}: {len(split.train)} windows to train, {len(split.validation)} to validate, "
         f"{len(split.test)} kept for the test"
         + (
-            f" ({people['train']}, {people['validation']} and {people['test']} people)."
-            if split.protocol == "subject"
-            else "."
+            f" ({people['train']}, {people['validation']} and {people['test']} people)"
+            if split.protocol in ("subject", "loso", "subject+stimulus")
+            else ""
         )
+        + (f"; {unused} are in no part." if unused else ".")
     )
     for finding in prepared.findings:
         print(f"{finding.severity}: {finding}")

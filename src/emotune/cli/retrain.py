@@ -42,6 +42,11 @@ def _parser() -> ArgumentParser:
     )
     training = parser.add_argument_group("training")
     training.add_argument("--from-best", action="store_true", help="take models/best_hyperparameters.json")
+    training.add_argument(
+        "--other-data",
+        action="store_true",
+        help="with --from-best: also where the search was on other data, features or another split, and say so",
+    )
     training.add_argument("--epochs", type=int, metavar="N", help="most epochs (default: EPOCHS)")
     training.add_argument("--patience", type=int, metavar="N", help="epochs without gain (default: PATIENCE)")
     add_data_arguments(parser.add_argument_group("data"))
@@ -64,9 +69,11 @@ def _retrain(arguments: Namespace) -> int:
 
     from emotune.cli.loading import load
 
-    prepared = load(configuration, quiet=arguments.quiet, allow_leakage=arguments.allow_leakage)
+    prepared = load(
+        configuration, quiet=arguments.quiet, allow_leakage=arguments.allow_leakage, split_file=arguments.split
+    )
     chosen_with: list[str] = []
-    if best is not None and arguments.from_best:
+    if best is not None and arguments.from_best and not arguments.other_data:
         _same_data(best, prepared, best_path)
     elif best is not None:
         chosen_with = _seen_by_the_choice(configuration, best, prepared, arguments)
@@ -150,42 +157,50 @@ def _say_what_is_not_applied(configuration: Configuration, best: Best, prepared:
 
 
 def _changed(best: Best, prepared: Prepared) -> list[str]:
-    """What a search and this run do not share: `data`, `split`."""
-    theirs = best.metadata.get("fingerprints")
-    ours = {"data": prepared.dataset.fingerprint, "split": prepared.split.fingerprint}
-    return [name for name, value in ours.items() if isinstance(theirs, dict) and theirs.get(name, value) != value]
+    """What a search and this run do not share: `data`, `features`, `split`; what a file does not say is not asked."""
+    from emotune.studies.provenance import features_of
+
+    said = best.metadata.get("fingerprints")
+    theirs = dict(said) if isinstance(said, dict) else {}
+    if isinstance(features := best.metadata.get("features"), dict):
+        theirs["features"] = features.get("fingerprint")
+    ours = {
+        "data": prepared.dataset.fingerprint,
+        "features": features_of(prepared.dataset)["fingerprint"],
+        "split": prepared.split.fingerprint,
+    }
+    return [name for name, value in ours.items() if theirs.get(name, value) != value]
 
 
 def _same_data(best: Best, prepared: Prepared, path: Path) -> None:
-    """Refuse a winner that was searched on other data or other parts: its test people may have been seen."""
+    """Refuse a winner that was searched on other data, features or parts: its test people may have been seen."""
+    from emotune.studies.provenance import features_in_short, features_of
+
     changed, theirs = _changed(best, prepared), best.metadata.get("data", "unknown")
-    if "data" in changed:
+    remedy = "Search again, or add --other-data to take it all the same; the evaluation then says so."
+    if "data" in changed or "features" in changed:
         which = f"{theirs}, not on {prepared.dataset.name}"
-        if theirs == prepared.dataset.name:
+        searched, ours = best.metadata.get("features"), features_of(prepared.dataset)
+        if isinstance(searched, dict) and searched.get("fingerprint") != ours["fingerprint"]:
+            which = f"{theirs} with {features_in_short(searched)}, not {features_in_short(ours)}"
+        elif theirs == prepared.dataset.name:
             which = f"{theirs} as it was then; its content, TARGET or the features' settings have changed since"
-            normalise = _searched_with(best)
-            if normalise and normalise != str(prepared.normalisation):
-                which = f"{theirs} with --normalise {normalise}, not {prepared.normalisation}"
         raise InputError(
-            f"{path.name} comes from a search on {which}. "
-            "Search again on this data, or give --data, --target, --threshold, --normalise and --seed as the search "
-            "had them."
+            f"{path.name} comes from a search on {which}. Give --data, --target, --threshold, --normalise and --seed "
+            f"as the search had them. {remedy}"
         )
     if changed:
         raise InputError(
-            f"{path.name} comes from a search on another split of {theirs}. "
-            "Search again, or give --data and --seed as the search had them."
+            f"{path.name} comes from a search on another split of {theirs} ({_split_in_short(best)}). Give --protocol "
+            f"and --seed as the search had them. {remedy}"
         )
 
 
-def _searched_with(best: Best) -> str:
-    """The normalisation of a search; empty where it does not say."""
-    from emotune.data.normalising import Normalisation
-
-    try:
-        return str(Normalisation.from_dict(best.metadata["normalisation"]))
-    except (KeyError, TypeError, ValueError):
-        return ""
+def _split_in_short(best: Best) -> str:
+    split = best.metadata.get("split")
+    if not isinstance(split, dict):
+        return "it does not say which"
+    return f"by {split.get('protocol')}, seed {split.get('seed')}"
 
 
 def _train_and_evaluate(
@@ -207,8 +222,8 @@ def _train_and_evaluate(
     from emotune.prediction.bundle import Bundle
     from emotune.search.hypermodel import load_hypermodel
     from emotune.search.space import Defaults, Replay
+    from emotune.studies.provenance import provenance
     from emotune.studies.retrain import evaluate, train_configuration
-    from emotune.studies.tuning import provenance
 
     prepare_backend()
     metric = metric_named(configuration.metric)
@@ -240,6 +255,7 @@ def _train_and_evaluate(
         "features": configuration.feature_settings if "window_s" in dataset.provenance else None,
         "hyperparameters": configured.hyperparameters,
         "provenance": {
+            "watermark": prepared.watermark,
             "data": dataset.name,
             "features": dict(dataset.provenance),
             "split": prepared.split.to_dict(),

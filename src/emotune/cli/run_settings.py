@@ -43,12 +43,14 @@ def add_data_arguments(group: Any, *, dummy: bool = False) -> None:
 
 def add_split_arguments(group: Any) -> None:
     """Add what says how the data is divided: `--protocol`, `--allow-leakage`, `--seed`."""
-    group.add_argument(
+    how = group.add_mutually_exclusive_group()
+    how.add_argument(
         "--protocol",
         metavar="NAME",
         help="what is held apart: subject, loso, trial, session, stimulus, subject+stimulus, or window, which leaks "
         "(default: PROTOCOL of src/config.py, else by person, or by trial where there is one person)",
     )
+    how.add_argument("--split", metavar="FILE", help="a saved split of the same data, such as models/split.json")
     group.add_argument(
         "--allow-leakage", action="store_true", help="go on where the audit finds a leak; every score then says LEAKS"
     )

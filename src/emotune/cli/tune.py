@@ -116,6 +116,7 @@ def _asks_for_a_search(arguments: Namespace) -> bool:
 
 def _search(arguments: Namespace, configuration: Configuration, models: Path, best_path: Path) -> int:
     from emotune.evaluation.metrics import metric_named
+    from emotune.evaluation.splits import save_split
     from emotune.search.workers import warm_up
 
     # A slip of the pen is said before anything is read.
@@ -132,7 +133,9 @@ def _search(arguments: Namespace, configuration: Configuration, models: Path, be
     from emotune.studies.confirmation import n_fits
     from emotune.studies.tuning import Tuning, TuningSettings, first_guess_s
 
-    prepared = load(configuration, quiet=arguments.quiet, allow_leakage=arguments.allow_leakage)
+    prepared = load(
+        configuration, quiet=arguments.quiet, allow_leakage=arguments.allow_leakage, split_file=arguments.split
+    )
     workers = arguments.workers or default_workers()
     total = None if arguments.add_trials else arguments.max_trials or DEFAULT_TRIALS
     tuning = Tuning(
@@ -190,6 +193,7 @@ def _search(arguments: Namespace, configuration: Configuration, models: Path, be
             return INTERRUPTED
         replaced = _replaced(best_path, tuning)
         best = tuning.save_best(best_path, trials, command)
+        save_split(models / "split.json", prepared.split, dataset=prepared.dataset)
         confirmation = None
         if not (interrupted or arguments.no_confirm):
             try:
@@ -293,7 +297,7 @@ def _next_lines(arguments: Namespace) -> list[str]:
     data = "simulated" if arguments.use_dummy_data else arguments.data
     where = [f"--models-dir={arguments.models_dir}"] if arguments.models_dir else []
     said = {"--data": data, "--target": arguments.target, "--threshold": arguments.threshold, "--seed": arguments.seed}
-    said |= {"--normalise": arguments.normalise, "--protocol": arguments.protocol}
+    said |= {"--normalise": arguments.normalise, "--protocol": arguments.protocol, "--split": arguments.split}
     which = [f"{name}={value}" for name, value in said.items() if value is not None]
     which += ["--allow-leakage"] if arguments.allow_leakage else []
     python = python_command()

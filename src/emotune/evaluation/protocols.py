@@ -310,7 +310,9 @@ def _of_two(
 
 
 def _too_few(dataset: Dataset, column: str, protocol: Protocol, n: int, needed: int) -> InputError:
-    one, many = WORDS[column]
+    many = WORDS[column][1]
+    if column in ("subject", "session"):
+        needed = 2  # with two, validation is on trials
     if column == "subject":
         first = natural_order(dataset.groups["subject"])[0]
         return InputError(

@@ -97,14 +97,15 @@ def names_in(dataset: Dataset, column: str, parts: Sequence[NDArray[np.int64]]) 
     return {part: natural_order(names[rows]) if known else [] for part, rows in zip(PARTS, parts, strict=True)}
 
 
-def save_split(path: Path | str, split: Split, *, data: str, data_fingerprint: str) -> None:
+def save_split(path: Path | str, split: Split, *, dataset: Dataset) -> None:
     """Write a split whole: who is where, and every row, as stretches [first, last]."""
     rows = {name: _stretches(part) for name, part in split.parts.items()}
-    content = {"schema": SPLIT_SCHEMA, "data": data, "data_fingerprint": data_fingerprint, **split.to_dict()}
+    of = {"data": dataset.name, "data_fingerprint": dataset.fingerprint, "n_rows_of_data": len(dataset)}
+    content = {"schema": SPLIT_SCHEMA, **of, **split.to_dict()}
     write_json(path, {**content, "rows": rows})
 
 
-def load_split(path: Path | str, *, data_fingerprint: str) -> Split:
+def load_split(path: Path | str, *, dataset: Dataset) -> Split:
     """Read a split that `save_split` wrote.
 
     Raises:
@@ -118,7 +119,12 @@ def load_split(path: Path | str, *, data_fingerprint: str) -> Split:
             raise InputError(
                 f"{path} has schema {schema}, newer than {SPLIT_SCHEMA}, the newest known. Update emotune."
             )
-        train, validation, test = (_rows(content["rows"][name]) for name in PARTS)
+        if of != dataset.fingerprint:
+            raise InputError(
+                f"Expected in {path} a split of these data. Received: one of {content['data']} as it was made of other "
+                f"rows. {remedy}"
+            )
+        train, validation, test = (_rows(content["rows"][name], len(dataset)) for name in PARTS)
         split = Split(
             train,
             validation,
@@ -133,11 +139,6 @@ def load_split(path: Path | str, *, data_fingerprint: str) -> Split:
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InputError(f"Expected a split in {path}. Received: {type(error).__name__}: {error}. {remedy}") from error
-    if of != data_fingerprint:
-        raise InputError(
-            f"Expected in {path} a split of these data. Received: one of {content['data']} as it was made of other "
-            f"rows. {remedy}"
-        )
     if split.fingerprint != content["fingerprint"]:
         raise InputError(f"Expected in {path} the rows that its fingerprint names. Received: others. {remedy}")
     return split
@@ -151,6 +152,8 @@ def _stretches(rows: NDArray[np.int64]) -> list[list[int]]:
     return [[int(rows[first]), int(rows[last])] for first, last in zip(firsts, lasts, strict=True)]
 
 
-def _rows(stretches: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+def _rows(stretches: Sequence[Sequence[int]], n_rows: int) -> NDArray[np.int64]:
+    if not all(0 <= first <= last < n_rows for first, last in stretches):
+        raise ValueError(f"rows beyond the {n_rows} of the data")
     pieces = [np.arange(first, last + 1, dtype=np.int64) for first, last in stretches]
     return np.concatenate(pieces) if pieces else np.empty(0, dtype=np.int64)

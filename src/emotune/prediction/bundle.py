@@ -92,6 +92,31 @@ class Bundle:
         return () if self.features is None else self.features.looks_ahead
 
     @property
+    def watermark(self) -> str:
+        """What of the split that it was trained and measured on leaks, where that was allowed; empty for nothing."""
+        return str(self.provenance.get("watermark", ""))
+
+    @property
+    def score_label(self) -> str:
+        """What is to be said beside every score of it; may be empty."""
+        return "; ".join(said for said in (self.watermark, self.normalisation.label) if said)
+
+    @property
+    def leaks(self) -> tuple[Finding, ...]:
+        """A warning for whoever uses a model whose scores leak; none for any other."""
+        if not self.watermark:
+            return ()
+        return (
+            Finding(
+                "leaking-model",
+                "warning",
+                "Expected a model that was measured on what it had not seen. Received: the one in "
+                f"{self.folder}, whose split leaks ({self.watermark}): its scores say nothing of new recordings.",
+                "Train it again without --allow-leakage.",
+            ),
+        )
+
+    @property
     def model(self) -> Any:
         """The Keras network, loaded when it is first asked for; nothing in its file is run as code.
 

@@ -162,7 +162,7 @@ def predict_vectors(bundle: Bundle, vectors: Vectors, scaler: Scaler, *, offset_
         probabilities=calibrated_answers(bundle, inputs),
         interpolated=vectors.interpolated,
         dropped=vectors.dropped,
-        findings=(*vectors.findings, *far),
+        findings=(*bundle.leaks, *vectors.findings, *far),
     )
 
 

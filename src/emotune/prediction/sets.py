@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from emotune.data.scaling import Scaler
 from emotune.errors import InputError
 from emotune.evaluation.metrics import metric_named
+from emotune.evaluation.protocols import PROTOCOLS
 from emotune.features.extraction import AllRejected
 from emotune.features.findings import findings_of_set
 from emotune.findings import Finding
@@ -173,7 +174,7 @@ def predict_set(
         is_training_data=is_training_data,
         known_people=tuple(sorted(seen & set(subjects.tolist()))),
         findings=findings_of_set(recordings.findings, findings, ()),
-        score_label=bundle.normalisation.label,
+        score_label=bundle.score_label,
         n_left_out=n_left_out,
     )
 
@@ -242,7 +243,8 @@ def _or_finding(answer: Callable[[Recording], Answer], recording: Recording) -> 
 
 def _seen_people(bundle: Bundle) -> set[str]:
     split = bundle.provenance.get("split", {})
-    people = split.get("people", {}) if isinstance(split, dict) and split.get("protocol") == "subject" else {}
+    protocol = PROTOCOLS.get(str(split.get("protocol"))) if isinstance(split, dict) else None
+    people = split.get("people", {}) if protocol is not None and "subject" in protocol.columns else {}
     return {str(name) for part in ("train", "validation") for name in people.get(part, ())}
 
 

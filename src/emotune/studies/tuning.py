@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import shutil
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from emotune import __version__
 from emotune.errors import EmotuneError, InputError
 from emotune.evaluation.metrics import Metric
-from emotune.features.vector import FEATURE_VERSION
 from emotune.files import fingerprint, fingerprint_of_file, replacing
 from emotune.search.development import DevelopmentData, save_development_data
 from emotune.search.hypermodel import fingerprint_of_source, known_good, own_modules
@@ -34,6 +29,7 @@ from emotune.search.trials import Best, Trial, best_of, read_best, write_best
 from emotune.search.workers import WorkerPool
 from emotune.studies.confirmation import Candidate, Confirmation, candidates_of, drawings, fold_orders, judge
 from emotune.studies.preparation import Prepared
+from emotune.studies.provenance import features_of, provenance
 from emotune.studies.stored_fits import StoredFits
 
 __all__ = ["TRAINING_VERSION", "Tuning", "TuningSettings", "first_guess_s", "provenance"]
@@ -333,8 +329,10 @@ class Tuning:
             "confirmation": None if confirmation is None else confirmation.to_dict(),
             "data": self.prepared.dataset.name,
             "target": self.prepared.dataset.provenance.get("target"),
+            "features": features_of(self.prepared.dataset),
             "normalisation": self.prepared.normalisation.to_dict(),
             "score_label": self.prepared.score_label,
+            "watermark": self.prepared.watermark,
             "findings": [finding.to_dict() for finding in self.prepared.findings],
             "split": self.prepared.split.to_dict(),
             "fingerprints": dict(self.identity),
@@ -356,22 +354,6 @@ class Tuning:
         # A study that was begun anew has other trials by the same numbers.
         alike = (trial for trial in trials if trial.number == metadata.get("trial") and trial.state == "complete")
         return next((trial for trial in alike if dict(trial.hyperparameters) == dict(best.hyperparameters)), None)
-
-
-def provenance(seed: int, command: str) -> dict[str, Any]:
-    """What made a result: code, libraries, machine, seed and command."""
-    packages = ("keras", "tensorflow", "keras-tuner", "optuna", "mne", "numpy", "scipy", "scikit-learn")
-    return {
-        "seed": seed,
-        "command": command,
-        "versions": {
-            "emotune": __version__,
-            "features": FEATURE_VERSION,
-            "python": platform.python_version(),
-            **{name: version(name) for name in packages},
-        },
-        "machine": f"{platform.system()} {platform.machine()}, {n_cores()} cores, Python {sys.implementation.name}",
-    }
 
 
 def first_guess_s(n_rows: int, epochs: int, n_trials: int, n_parallel: int) -> float:
