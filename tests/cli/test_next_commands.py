@@ -30,3 +30,11 @@ def test_they_say_which_data_and_where_to_as_the_search_had_it(data):
     assert given.normalise == "subject"
     assert given.data == (data[1] if len(data) > 1 else "simulated")
     tune._parser().parse_args(apply[2:])
+
+
+@pytest.mark.parametrize("how", [["--protocol", "stimulus"], ["--split", "a split.json"]])
+def test_they_divide_the_data_as_the_search_did(how):
+    train = lines(*how, "--allow-leakage")[1]
+    given = vars(retrain._parser().parse_args(train[2:]))
+    assert given[how[0].removeprefix("--")] == how[1]
+    assert given["allow_leakage"] is True
