@@ -168,7 +168,7 @@ def _name_rung(axes: Axes, place: int, rung: Mapping[str, Any], left: float, rig
     mark, misled = bool(rung["watermark"]), remark(rung)
     line = place - 0.14 if mark or misled else place
     axes.text(left, line, score_in_short(rung), transform=beside, va="center", color=INK, fontsize=9)
-    said = "the measure" if compared is None else difference_in_short(compared)
+    said = "reference" if compared is None else difference_in_short(compared)
     ink, style = (FAINT, "italic") if compared is None else (INK, "normal")
     axes.text(right, line, said, transform=beside, va="center", color=ink, style=style, fontsize=9)
     below = place + 0.21

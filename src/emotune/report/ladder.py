@@ -73,7 +73,7 @@ def remark(rung: Mapping[str, Any]) -> Mapping[str, str] | None:
 def _of_reference(content: Mapping[str, Any], rung: Mapping[str, Any]) -> str:
     if rung["score"] is None:
         return f"On {rung['about']} the score is undefined."
-    said = f"On {rung['about']} the model has {_score(content, rung)} {metric_in_words(content)}"
+    said = f"On {rung['about']} the model has {_score(rung)} {metric_in_words(content)}"
     chance = rung["card"]["majority"].get(content["metric"])
     if chance is None:
         return f"{said}."
@@ -96,8 +96,8 @@ def _of_rung(content: Mapping[str, Any], rung: Mapping[str, Any], reference: Map
     low, high = interval["low"], interval["high"]
     leaks = bool(rung["watermark"])
     misled = remark(rung)
-    said = f"{_whose(rung)} {'would report' if leaks else 'reports'} {_score(content, rung)}"
-    other = f"{reference['score']:.3f} on {reference['about']}"
+    said = f"{_whose(rung)} {'would report' if leaks else 'reports'} {_score(rung)}"
+    other = f"{_score(reference)} on {reference['about']}"
     gain = difference if content["maximise"] else -difference
     by = f"{abs(difference):.3f}"
     if low is None:
@@ -124,5 +124,5 @@ def _whose(rung: Mapping[str, Any]) -> str:
     return f"A split by {rung['protocol']}"
 
 
-def _score(content: Mapping[str, Any], rung: Mapping[str, Any]) -> str:
-    return labelled(f"{rung['score']:.3f}", content["score_label"])
+def _score(rung: Mapping[str, Any]) -> str:
+    return labelled(f"{rung['score']:.3f}", rung["score_label"])

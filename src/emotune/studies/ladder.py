@@ -475,7 +475,8 @@ def _misled(dataset: Dataset, rung: _Rung, learner: Learner) -> list[Finding]:
         Finding(
             "known-by-other-classes",
             "warning",
-            f"{misled / n:.0%} of the windows tested are of people whose training rows are all of other classes: who is recognised points to a wrong answer, so that the score may fall below chance.",
+            f"{misled / n:.0%} of the windows tested are of people whose training rows are all of other classes: who "
+            "is recognised points to a wrong answer, which pulls the score down, even below chance.",
             "Record several trials of each class of a person; until then this rung does not measure a leak.",
         )
     ]
