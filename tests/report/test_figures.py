@@ -91,6 +91,15 @@ def test_what_is_to_be_said_of_every_score_is_said(content, tmp_path):
     assert "balanced accuracy, each dot one person (transductive)" in said
 
 
+def test_without_people_no_dot_is_a_person(content, tmp_path):
+    for one in content["rungs"]:
+        one |= {"score_over": "windows", "low": None, "high": None}
+        one["card"]["per_person"] = {}
+    said = texts(save_ladder(tmp_path, content | {"n_people": None})[1])
+    assert "balanced accuracy" in said
+    assert any(one.startswith("people not known") for one in said)
+
+
 def test_a_rung_that_is_misled_says_so(content, tmp_path):
     content["rungs"][1]["findings"] = [{"name": "known-by-other-classes", "message": "73%", "remedy": ""}]
     assert any(one.startswith("misled") for one in texts(save_ladder(tmp_path, content)[1]))

@@ -146,12 +146,24 @@ def test_what_the_data_cannot_support_is_left_out_with_its_reason(tmp_path):
     assert "Add the session column" in left_out["session"]
 
 
-def test_a_rung_whose_folds_cannot_train_a_class_is_left_out(tmp_path):
-    # One clip a class: a fold that tests it has none to learn the class from.
-    content = climbed(people(trials=1, stimuli=True, n_classes=4, windows=8), tmp_path)
-    left_out = {rung["protocol"]: rung["reason"] for rung in content["left_out"]}
-    assert "stimulus" in left_out
-    assert "stimulus" not in by_name(content)
+@pytest.mark.parametrize("column", ["stimulus", "session"])
+def test_a_rung_whose_folds_cannot_train_a_class_is_left_out(tmp_path, column):
+    dataset = people(trials=3, n_classes=3, stimuli=True)
+    names = {
+        # One clip shows the third class: a fold that tests it has no other to learn the class from.
+        "stimulus": np.where(dataset.targets == 2, "clip of its own", dataset.groups["stimulus"]),
+        # Each class was recorded in a session of its own.
+        "session": np.char.add("S", dataset.targets.astype(str)),
+    }[column]
+    content = climbed(replace(dataset, groups={**dataset.groups, column: names}), tmp_path)
+    (reason,) = (rung["reason"] for rung in content["left_out"] if rung["protocol"] == column)
+    assert reason.startswith("Expected rows of each class to train on in every fold. Received: none of class")
+    assert column not in by_name(content)
+
+
+def test_fewer_rows_of_a_class_than_folds_leave_the_window_rung_out(tmp_path):
+    with pytest.raises(InputError, match="window: Expected at least 5 rows of a class"):
+        climbed(people(n_people=4, trials=1, windows=1), tmp_path, n_folds=5, protocols=("window", "subject"))
 
 
 def test_people_of_whom_a_fold_knows_the_other_class_alone_are_told(tmp_path):
