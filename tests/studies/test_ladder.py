@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from emotune.data.dataset import GROUPS, Dataset
 from emotune.errors import InputError
@@ -15,7 +13,8 @@ from emotune.evaluation.ledger import LEDGER, Ledger
 from emotune.evaluation.metrics import metric_named
 from emotune.report.ladder import rows as table_of
 from emotune.report.ladder import sentences
-from emotune.studies.ladder import RUNGS, Learner, classical, climb, network, subsample
+from emotune.studies.ladder import RUNGS, climb
+from emotune.studies.learners import Learner, classical, network
 from emotune.studies.preparation import Loaded
 
 METRIC = metric_named("balanced_accuracy")
@@ -318,20 +317,3 @@ def test_the_default_network_climbs_too(tmp_path):
     assert [rung["protocol"] for rung in content["rungs"]] == ["window", "subject"]
     assert all(rung["card"]["log_loss"] is not None for rung in content["rungs"])
     assert content["n_validation"] > 0
-
-
-@settings(deadline=None, max_examples=60)
-@given(st.lists(st.integers(0, 3), min_size=4, max_size=60), st.integers(0, 1000), st.data())
-def test_a_subsample_is_of_the_size_asked_for_and_keeps_the_classes(labels, seed, data):
-    targets = np.array(labels, dtype=np.int64)
-    rows = np.flatnonzero(np.arange(len(targets)) % 3 != 1)
-    present, counts = np.unique(targets[rows], return_counts=True)
-    n = data.draw(st.integers(len(present), len(rows)))
-    ranks = np.random.default_rng(seed).permutation(len(targets))
-    drawn = subsample(rows, targets, ranks, n, seed)
-    assert len(drawn) == len(set(drawn.tolist())) == n
-    assert set(drawn.tolist()) <= set(rows.tolist())
-    shares = np.array([(targets[drawn] == label).sum() for label in present])
-    assert (shares >= 1).all()
-    assert (np.abs(shares - n * counts / len(rows)) <= len(present)).all()
-    np.testing.assert_array_equal(drawn, np.sort(drawn))

@@ -16,7 +16,7 @@ from emotune.cli.run_settings import add_data_arguments, configured, project_fol
 if TYPE_CHECKING:
     from emotune.cli.configuration import Configuration
     from emotune.evaluation.metrics import Metric
-    from emotune.studies.ladder import Learner
+    from emotune.studies.learners import Learner
 
 __all__ = ["add_arguments", "run"]
 
@@ -118,7 +118,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _learner(arguments: Namespace, configuration: Configuration, metric: Metric) -> Learner:
-    from emotune.studies.ladder import NETWORK, classical, network
+    from emotune.studies.learners import NETWORK, classical, network
 
     if arguments.model != NETWORK:
         return classical(arguments.model)

@@ -7,12 +7,10 @@ worth is the mean over people of a person's score on one rung minus that on the 
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,13 +27,14 @@ from emotune.evaluation.protocols import PROTOCOLS, WORDS, outer_folds, protocol
 from emotune.evaluation.scores import score_card
 from emotune.evaluation.significance import paired_comparison
 from emotune.evaluation.splits import Split
+from emotune.evaluation.subsampling import content_ranks, subsample
 from emotune.findings import Finding, listed, refuse_errors
-from emotune.models.classical import FAMILIES, family_named, fit
 from emotune.models.problem import Problem
 from emotune.search.methods import seed_of
+from emotune.studies.learners import Learner
 from emotune.studies.preparation import Loaded, Prepared, watermarked
 
-__all__ = ["LADDER_SCHEMA", "NETWORK", "RUNGS", "Learner", "classical", "climb", "network", "subsample"]
+__all__ = ["LADDER_SCHEMA", "RUNGS", "climb"]
 
 # Raised when the meaning of a key of models/ladder.json changes.
 LADDER_SCHEMA = 1
@@ -46,8 +45,6 @@ RUNGS = ("window", "trial", "session", "stimulus", "subject", "loso")
 # What the rungs are compared with, where the data has people.
 REFERENCE = "subject"
 
-NETWORK = "network"
-
 # Of these, answers without probabilities have none.
 _OF_PROBABILITIES = ("roc_auc", "log_loss", "calibration_error")
 
@@ -55,73 +52,6 @@ _OF_PROBABILITIES = ("roc_auc", "log_loss", "calibration_error")
 _MISLED = 0.1
 
 _LISTED = 5
-
-
-class Answering(Protocol):
-    """A trained model."""
-
-    def probabilities(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-        """`(n, n_classes)` for standardised inputs."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Learner:
-    """The model that climbs, the same on every rung.
-
-    Attributes:
-        name: on the command line and in files.
-        about: what it is, in words.
-        validates: whether it needs a validation part; else it trains on that, too.
-        gives_probabilities: whether its answers are probabilities.
-        train: from prepared data and a seed to a trained model.
-    """
-
-    name: str
-    about: str
-    validates: bool
-    gives_probabilities: bool
-    train: Callable[[Prepared, int], Answering]
-
-
-def classical(name: str) -> Learner:
-    """A model of `emotune.models.classical`.
-
-    Raises:
-        InputError: if there is none of this name.
-    """
-    if name not in FAMILIES:
-        raise InputError(
-            f"Expected a model out of {', '.join((*FAMILIES, NETWORK))}. Received: {name!r}. Choose one of them."
-        )
-    family = family_named(name)
-
-    def train(prepared: Prepared, seed: int) -> Answering:
-        return fit(family, *prepared.part(prepared.split.train), prepared.problem.n_classes)
-
-    return Learner(name, family.about, False, family.gives_probabilities, train)
-
-
-def network(hypermodel: Path, *, metric: Metric, epochs: int, patience: int) -> Learner:
-    """The default configuration of the network that the Python file `hypermodel` declares."""
-
-    def train(prepared: Prepared, seed: int) -> Answering:
-        # TensorFlow takes seconds to load: only who asks for a network waits for it.
-        from emotune.search.hypermodel import load_hypermodel
-        from emotune.search.space import Defaults
-        from emotune.studies.retrain import train_configuration
-
-        return train_configuration(
-            load_hypermodel(hypermodel, prepared.problem),
-            Defaults(),
-            prepared,
-            metric=metric,
-            epochs=epochs,
-            patience=patience,
-            seed=seed,
-        )
-
-    return Learner(NETWORK, f"default configuration of {hypermodel.name}", True, True, train)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -182,7 +112,7 @@ def climb(
     refuse_errors(told)
     sizes = _sizes(learner, rungs, max_train)
     total, done = sum(len(rung.splits) for rung in rungs), 0
-    ranks = _ranks(dataset)
+    ranks = content_ranks(dataset)
     climbed: list[dict[str, Any]] = []
     for rung in rungs:
         tested, said, trained_on, openings = [], [], [], 0
@@ -242,34 +172,6 @@ def climb(
         "left_out": [{"protocol": name, "reason": reason} for name, reason in left_out.items()],
         "fingerprints": {"data": dataset.fingerprint},
     }
-
-
-def subsample(
-    rows: NDArray[np.int64], targets: NDArray[np.int64], ranks: NDArray[np.int64], n: int, seed: int
-) -> NDArray[np.int64]:
-    """`n` of `rows` at random, ascending, with classes in the shares that they have, and at least one row of each.
-
-    Args:
-        rows: row numbers.
-        targets: class of every row of the dataset.
-        ranks: place of every row of the dataset in an order that does not depend on how the rows came.
-        n: from the number of classes in `rows` to the number of `rows`.
-        seed: of the draw.
-    """
-    rows = rows[np.argsort(ranks[rows])]
-    classes, counts = np.unique(targets[rows], return_counts=True)
-    # One row each first; the others in proportion, what is left over by the largest remainder.
-    wanted = (n - len(classes)) * (counts - 1) / max(1, len(rows) - len(classes))
-    sizes = np.floor(wanted).astype(np.int64)
-    most = np.argsort(-(wanted - sizes), kind="stable")[: n - len(classes) - int(sizes.sum())]
-    sizes[most] += 1
-    # RandomState's methods are frozen for ever: the same seed draws the same rows in years to come.
-    source = np.random.RandomState(seed)
-    drawn = [
-        source.permutation(rows[targets[rows] == label])[: size + 1]
-        for label, size in zip(classes.tolist(), sizes.tolist(), strict=True)
-    ]
-    return np.sort(np.concatenate(drawn))
 
 
 def _check(
@@ -386,19 +288,6 @@ def _sizes(learner: Learner, rungs: Sequence[_Rung], max_train: int) -> tuple[in
         min(max_train, *(len(_training_rows(split, learner)) for split in splits)),
         min(max_train, *(len(split.validation) for split in splits)) if learner.validates else 0,
     )
-
-
-def _ranks(dataset: Dataset) -> NDArray[np.int64]:
-    """The place of each row in an order by what is in it, so that what is drawn does not depend on how rows came."""
-    values = np.ascontiguousarray(dataset.inputs)
-    names = np.stack([dataset.groups[name] for name in GROUPS], axis=1)
-    digests = [
-        hashlib.blake2b(row.tobytes() + "\0".join((*groups, str(target))).encode(), digest_size=16).digest()
-        for row, groups, target in zip(values, names.tolist(), dataset.targets.tolist(), strict=True)
-    ]
-    ranks = np.empty(len(dataset), dtype=np.int64)
-    ranks[sorted(range(len(digests)), key=digests.__getitem__)] = np.arange(len(digests))
-    return ranks
 
 
 def _drawn(
