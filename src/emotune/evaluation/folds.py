@@ -74,9 +74,18 @@ def development_folds(groups: NDArray[np.str_], targets: NDArray[np.int64], n_fo
 
 
 def row_folds(targets: NDArray[np.int64], n_folds: int, seed: int) -> list[Fold]:
-    """Folds of rows whatever recording they come from, with classes as even as they can be: these leak."""
+    """Folds of rows whatever recording they come from, with classes as even as they can be: these leak.
+
+    Raises:
+        InputError: if every class has fewer rows than there are folds.
+    """
     from sklearn.model_selection import StratifiedKFold
 
+    if (most := int(np.bincount(targets).max())) < n_folds:
+        raise InputError(
+            f"Expected at least {n_folds} rows of a class for {n_folds} folds of rows. Received: {most} of the "
+            "commonest. Add rows, or take fewer folds."
+        )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
         folds = list(StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(targets, targets))
