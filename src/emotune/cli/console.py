@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 
 from emotune import __version__
-from emotune.cli import cache, datasets, inspect, predict
+from emotune.cli import audit, cache, datasets, inspect, predict
 from emotune.cli.command import run_command
 
 __all__ = ["main"]
@@ -23,6 +23,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     inspecting = commands.add_parser("inspect", help="what a data set holds, without training")
     inspect.add_arguments(inspecting)
     inspecting.set_defaults(run=inspect.run)
+    auditing = commands.add_parser("audit", help="whether a split of the data leaks, without training")
+    audit.add_arguments(auditing)
+    auditing.set_defaults(run=audit.run)
     listing = commands.add_parser("datasets", help="the kinds of data that can be read, and where to ask for them")
     datasets.add_arguments(listing)
     listing.set_defaults(run=datasets.run)

@@ -229,7 +229,7 @@ def _sessions(dataset: Dataset) -> NDArray[np.int64] | None:
     if (names == "").any() or len(np.unique(names)) < 2:
         return None
     both = np.stack([_people(dataset), np.unique(names, return_inverse=True)[1]], axis=1)
-    return np.unique(both, axis=0, return_inverse=True)[1].astype(np.int64).ravel()
+    return np.asarray(np.unique(both, axis=0, return_inverse=True)[1], dtype=np.int64).ravel()
 
 
 def _counts(groups: NDArray[np.int64], targets: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -240,7 +240,7 @@ def _counts(groups: NDArray[np.int64], targets: NDArray[np.int64]) -> NDArray[np
 
 
 def _n_classes(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.count_nonzero(counts, axis=1).astype(np.int64)
+    return np.asarray(np.count_nonzero(counts, axis=1), dtype=np.int64)
 
 
 def _changes(

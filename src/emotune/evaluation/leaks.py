@@ -17,7 +17,15 @@ from emotune.features.settings import FeatureSettings
 from emotune.features.table import FeatureTable
 from emotune.findings import Finding, listed
 
-__all__ = ["groups_apart", "held_apart", "overlapping_windows", "protocol_leaks", "rows_apart", "smoothing"]
+__all__ = [
+    "groups_apart",
+    "held_apart",
+    "looks_ahead",
+    "overlapping_windows",
+    "protocol_leaks",
+    "rows_apart",
+    "smoothing",
+]
 
 # Windows start on whole samples, so that neighbours may seem to overlap by a little; of the window's length.
 _TOLERANCE = 0.01
@@ -115,7 +123,7 @@ def overlapping_windows(dataset: Dataset, split: Split) -> Iterator[Finding]:
 
 def smoothing(dataset: Dataset, split: Split) -> Iterator[Finding]:
     """Nothing that looks ahead in a recording was computed where a split divides recordings."""
-    ahead = _looks_ahead(dataset)
+    ahead = looks_ahead(dataset)
     recordings = recordings_of_rows(dataset)
     if not ahead or recordings is None:
         return
@@ -130,6 +138,16 @@ def smoothing(dataset: Dataset, split: Split) -> Iterator[Finding]:
             f"with windows in two parts, whose vectors look ahead: {', '.join(ahead)}.",
             "Keep each recording in one part, or take the smoothing and the filters of zero phase out.",
         )
+
+
+def looks_ahead(dataset: Dataset) -> tuple[str, ...] | None:
+    """What of the vectors saw later samples, in words; None where it is not known how they were made."""
+    if any(finding.name == "smoothed-features" for finding in dataset.findings):
+        return ("they come smoothed over neighbouring windows",)
+    if "window_s" not in dataset.provenance:
+        return None
+    known = {name: dataset.provenance[name] for name in FeatureSettings.__slots__ if name in dataset.provenance}
+    return FeatureSettings.from_dict(known).looks_ahead
 
 
 def _leaks(protocol: str) -> bool:
@@ -165,13 +183,3 @@ def _nearest(known: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray
     after = np.abs(known[np.minimum(behind, len(known) - 1)] - places)
     before = np.abs(known[np.maximum(behind - 1, 0)] - places)
     return np.asarray(np.minimum(after, before))
-
-
-def _looks_ahead(dataset: Dataset) -> tuple[str, ...]:
-    """What of the vectors saw later samples, in words, as far as it is known."""
-    if any(finding.name == "smoothed-features" for finding in dataset.findings):
-        return ("they come smoothed over neighbouring windows",)
-    if "window_s" not in dataset.provenance:
-        return ()
-    known = {name: dataset.provenance[name] for name in FeatureSettings.__slots__ if name in dataset.provenance}
-    return FeatureSettings.from_dict(known).looks_ahead

@@ -9,14 +9,14 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import poisson
+from scipy.special import pdtrc
 
 from emotune.data.dataset import Dataset
-from emotune.evaluation.groups_of_parts import owners
+from emotune.evaluation.groups_of_parts import owners, recordings_of_rows
 from emotune.evaluation.splits import Split
 from emotune.findings import Finding
 
-__all__ = ["identical_rows", "nearly_identical_rows"]
+__all__ = ["are_measurements", "identical_rows", "nearly_identical_rows"]
 
 # A row is nearly a copy of its nearest neighbour if that is so many times nearer than the 10th nearest. Between the two
 # lie, 25 % of the rows held out: in simulated vectors by person 0.76 and more, by window 0.53; in EEGMAT (16 people) by
@@ -78,18 +78,23 @@ def nearly_identical_rows(dataset: Dataset, split: Split) -> Iterator[Finding]:
         Facco, d'Errico, Rodriguez and Laio (2017), Estimating the intrinsic dimension of datasets by a minimal
         neighborhood information.
     """
-    values = dataset.inputs.reshape(len(dataset), -1)
-    if values.shape[1] > _MOST_COLUMNS:
-        values = values[:, np.linspace(0, values.shape[1] - 1, _MOST_COLUMNS).astype(np.int64)]
-    if values.shape[1] < _FEWEST_COLUMNS or _is_in_steps(values):
+    if not are_measurements(dataset):
         return
+    values = _values(dataset)
+    recordings = recordings_of_rows(dataset)
     for first, second in combinations(split.parts, 2):
         known, asked = split.parts[first], split.parts[second]
         if len(known) < 4 * 2 or not len(asked):
             continue
         asked = asked[np.linspace(0, len(asked) - 1, min(_QUERIES, len(asked))).astype(np.int64)]
         copied, originals, dimension, chance = _near_copies(values, known, asked)
-        if not len(copied) or chance > _BY_CHANCE:
+        if chance > _BY_CHANCE:
+            continue
+        # Windows of one recording are near where they overlap or were smoothed, which other checks say.
+        if recordings is not None:
+            elsewhere = recordings[copied] != recordings[originals]
+            copied, originals = copied[elsewhere], originals[elsewhere]
+        if not len(copied):
             continue
         yield Finding(
             "near-identical-rows",
@@ -100,6 +105,22 @@ def nearly_identical_rows(dataset: Dataset, split: Split) -> Iterator[Finding]:
             "If these are one person or recording under two names, rounded or saved in another way, give them one "
             "name; if they are made from other rows (augmented, repeated), remove them before the data is divided.",
         )
+
+
+def are_measurements(dataset: Dataset) -> bool:
+    """Whether rows can be told apart by how near they are: columns enough, most of them of many values."""
+    values = _values(dataset)
+    some = values[np.linspace(0, len(values) - 1, min(_LOOKED_AT, len(values))).astype(np.int64)]
+    n_values = 1 + (np.diff(np.sort(some, axis=0), axis=0) != 0).sum(axis=0)
+    return values.shape[1] >= _FEWEST_COLUMNS and bool(np.mean(n_values < len(some) / 2) < 0.5)
+
+
+def _values(dataset: Dataset) -> NDArray[np.float32]:
+    """The rows, or of very long ones evenly spread columns: `(n, n_columns)`."""
+    values = dataset.inputs.reshape(len(dataset), -1)
+    if values.shape[1] <= _MOST_COLUMNS:
+        return values
+    return values[:, np.linspace(0, values.shape[1] - 1, _MOST_COLUMNS).astype(np.int64)]
 
 
 def _near_copies(
@@ -120,8 +141,8 @@ def _near_copies(
     same = (values[known[nearest]] == values[asked]).all(axis=1)  # said by `identical_rows`
     is_copy = is_spread & ~same & (to_nearest < _RATIO * reach)
     expected = len(asked) * -math.expm1((n_neighbours - 1) * math.log1p(-(_RATIO**dimension)))
-    chance = float(poisson.sf(int(is_copy.sum()) - 1, expected))
-    return asked[is_copy], np.unique(known[nearest[is_copy]]), dimension, chance
+    chance = float(pdtrc(int(is_copy.sum()) - 1, expected)) if is_copy.any() else 1.0  # Poisson: so many or more
+    return asked[is_copy], known[nearest[is_copy]], dimension, chance
 
 
 def _standardised(
@@ -155,10 +176,3 @@ def _neighbours(
         squares.partition(places, axis=1)
         reaches.append(squares[:, places] + np.einsum("ij,ij->i", some, some)[:, np.newaxis])
     return np.concatenate(nearest), np.sqrt(np.maximum(np.concatenate(reaches), 0)).astype(np.float64)
-
-
-def _is_in_steps(values: NDArray[np.float32]) -> bool:
-    """Whether half the columns or more take few values: `(n, n_columns)`."""
-    some = values[np.linspace(0, len(values) - 1, min(_LOOKED_AT, len(values))).astype(np.int64)]
-    n_values = 1 + (np.diff(np.sort(some, axis=0), axis=0) != 0).sum(axis=0)
-    return bool(np.mean(n_values < len(some) / 2) >= 0.5)
