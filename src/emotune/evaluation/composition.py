@@ -54,7 +54,7 @@ def classes(dataset: Dataset, split: Split) -> Iterator[Finding]:
                 "Add people (or trials) of another class, or try another seed or protocol.",
             )
         missing = np.setdiff1d(present, there)
-        if len(missing):
+        if len(missing) and len(there) > 1:
             training = part == "train"
             yield Finding(
                 "class-missing",

@@ -33,6 +33,9 @@ _BY_CHANCE = 1e-6
 _CERTAIN_DIMENSION = 5.0
 _FEWEST_COLUMNS = 5
 
+# Standard deviations; what lies beyond is far in any case, and its square would be too large for a float32.
+_FAR = 1e6
+
 # A column measured in steps (a count, an answer from 1 to 5) has few values in so many rows. With more of them than of
 # others, two rows of one cell are near by nature.
 _LOOKED_AT = 1000
@@ -155,8 +158,10 @@ def _standardised(
     spread = np.sqrt(np.einsum("ij,ij->j", index, index, dtype=np.float64) / len(index)).astype(np.float32)
     # A column that is constant but in the asked rows would be worth everything.
     spread[spread == 0] = np.inf
-    index /= spread
-    return index, (values[asked] - mean) / spread, int(np.isfinite(spread).sum())
+    with np.errstate(over="ignore"):
+        index /= spread
+        queries = (values[asked] - mean) / spread
+    return index.clip(-_FAR, _FAR), queries.clip(-_FAR, _FAR), int(np.isfinite(spread).sum())
 
 
 def _neighbours(

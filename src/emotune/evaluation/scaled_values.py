@@ -59,9 +59,8 @@ def scaled_values(dataset: Dataset, split: Split) -> Iterator[Finding]:
                 "Say so with the score, or give values that are not scaled: emotune scales by the training rows.",
             )
             return
-    everything = np.arange(len(values))
     how = _scaled(values)
-    if how and not _scaled(values[_steps(split.train, n_steps)]) and len(everything):
+    if how and not _scaled(values[_steps(split.train, n_steps)]):
         yield Finding(
             "scaled-over-all-parts",
             "warning",
