@@ -18,30 +18,34 @@ from emotune.findings import Finding
 
 __all__ = ["are_measurements", "identical_rows", "nearly_identical_rows"]
 
-# A row is nearly a copy of its nearest neighbour if that is so many times nearer than the 10th nearest. Between the two
-# lie, 25 % of the rows held out: in simulated vectors by person 0.76 and more, by window 0.53; in EEGMAT (16 people) by
-# person 0.72, by window 0.59; in normal noise of 5, 10 and 30 columns 0.18, 0.39 and 0.69, in uniform noise 0.10, 0.35
-# and 0.61; in California housing (9 columns) 0.14. Copies of EEGMAT's vectors with 3 decimals have 0.001, as float16
-# 0.002, with noise of 0.001 0.004 and of 0.01 0.031, with 2 decimals 0.010; with 1 decimal 0.10, which is missed.
+# A row is nearly a copy of its nearest neighbour if that is so many times nearer than the 10th nearest. The smallest
+# ratio of the two, 25 % of the rows held out, was in simulated vectors 0.77 by person, 0.61 by trial and 0.57 by
+# window; in EEGMAT (16 people) 0.70, 0.70 and 0.60; in 3,000 rows of 5, 10 and 30 columns of normal noise 0.18, 0.33
+# and 0.65, of uniform noise 0.08, 0.33 and 0.60; in California housing (9 columns) 0.16. A person of EEGMAT under
+# another name has a median of 0.001 with 3 decimals, 0.002 as float16, 0.005 with noise of 0.001, 0.01 with 2 decimals,
+# 0.04 with noise of 0.01; with 1 decimal it is 0.1, and missed.
 _RATIO = 0.1
 _NEIGHBOURS = 10
 
 # How many such rows chance brings follows from the dimension of the cloud; beyond this it is none.
 _BY_CHANCE = 1e-6
 
-# In so few dimensions neighbours are near by nature: what is found there is not certain. EEGMAT's vectors have 7 to 15.
+# In so few dimensions neighbours are near by nature: what is found there is not certain. EEGMAT's vectors have 6 to 15.
 _CERTAIN_DIMENSION = 5.0
 _FEWEST_COLUMNS = 5
 
-# Standard deviations; what lies beyond is far in any case, and its square would be too large for a float32.
-_FAR = 1e6
+# Nor where a copy has more fellows than two: it may be one of a cluster, as repeated measurements make them.
+_FEW = 3
+
+# Of a column's spread; what lies beyond is far in any case, and must not become infinite.
+_FAR = 1e30
 
 # A column measured in steps (a count, an answer from 1 to 5) has few values in so many rows. With more of them than of
 # others, two rows of one cell are near by nature.
 _LOOKED_AT = 1000
 
 # Rows compared with a part, spread evenly over its order so that each recording has some; and columns. With them 48,000
-# rows to train and twice 16,000 take about 3 s on one core.
+# rows to train and twice 16,000 of 167 columns take 2 s on one core.
 _QUERIES = 1000
 _MOST_COLUMNS = 512
 _BLOCK_BYTES = 50e6
@@ -73,7 +77,7 @@ def nearly_identical_rows(dataset: Dataset, split: Split) -> Iterator[Finding]:
     """No row is in two parts but for rounding, a little noise, or another way of saving it.
 
     A row of one part whose nearest neighbour in another is `_RATIO` times as far as its `_NEIGHBOURS`-th, in columns
-    standardised by that other part. In a cloud of dimension m the ratio to the power of m is spread as the smallest of
+    of like spread. In a cloud of dimension m the ratio to the power of m is spread as the smallest of
     uniform numbers, so that the number expected by chance is known; m is told by how much farther twice as many
     neighbours reach.
 
@@ -87,10 +91,10 @@ def nearly_identical_rows(dataset: Dataset, split: Split) -> Iterator[Finding]:
     recordings = recordings_of_rows(dataset)
     for first, second in combinations(split.parts, 2):
         known, asked = split.parts[first], split.parts[second]
-        if len(known) < 4 * 2 or not len(asked):
+        if len(known) < 4 * _FEW or not len(asked):
             continue
         asked = asked[np.linspace(0, len(asked) - 1, min(_QUERIES, len(asked))).astype(np.int64)]
-        copied, originals, dimension, chance = _near_copies(values, known, asked)
+        copied, originals, chance, is_certain = _near_copies(values, known, asked)
         if chance > _BY_CHANCE:
             continue
         # Windows of one recording are near where they overlap or were smoothed, which other checks say.
@@ -101,7 +105,7 @@ def nearly_identical_rows(dataset: Dataset, split: Split) -> Iterator[Finding]:
             continue
         yield Finding(
             "near-identical-rows",
-            "error" if dimension >= _CERTAIN_DIMENSION else "warning",
+            "error" if is_certain else "warning",
             f"Expected no row twice. Received: {len(copied)} of {len(asked)} rows of {second} looked at that are all "
             f"but the same in {first}, {1 / _RATIO:g} times nearer and more than other rows are: "
             f"{owners(dataset, copied)} in {second}, {owners(dataset, originals)} in {first}.",
@@ -128,56 +132,66 @@ def _values(dataset: Dataset) -> NDArray[np.float32]:
 
 def _near_copies(
     values: NDArray[np.float32], known: NDArray[np.int64], asked: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], float, float]:
-    """Which asked rows are all but copies of known rows, those, the cloud's dimension and the chance of so many."""
-    index, queries, n_columns = _standardised(values, known, asked)
+) -> tuple[NDArray[np.int64], NDArray[np.int64], float, bool]:
+    """Which asked rows are all but copies of known rows, those, the chance of so many, and whether this is certain."""
+    index, queries, n_columns = _comparable(values, known, asked)
     n_neighbours = min(_NEIGHBOURS, len(known) // 4)
-    nearest, reaches = _neighbours(index, queries, n_neighbours)
-    # The differences once more by themselves: the products below lose half the digits.
-    to_nearest = np.sqrt(((index[nearest].astype(np.float64) - queries) ** 2).sum(axis=1))
-    reach, twice = reaches.T
+    nearest, distances = _neighbours(index, queries, (_FEW, n_neighbours, 2 * n_neighbours))
+    few, reach, twice = distances.T
     is_spread = reach > 0
     if not is_spread.any():
-        return asked[:0], known[:0], 0.0, 1.0
+        return asked[:0], known[:0], 1.0, False
     growth = float(np.median(twice[is_spread] / reach[is_spread]))
     dimension = min(float(n_columns), math.log(2) / math.log(growth)) if growth > 1 else float(n_columns)
+    # The differences once more by themselves: products lose half the digits.
+    to_nearest = np.sqrt(((index[nearest].astype(np.float64) - queries) ** 2).sum(axis=1))
     same = (values[known[nearest]] == values[asked]).all(axis=1)  # said by `identical_rows`
     is_copy = is_spread & ~same & (to_nearest < _RATIO * reach)
+    if not is_copy.any():
+        return asked[:0], known[:0], 1.0, False
     expected = len(asked) * -math.expm1((n_neighbours - 1) * math.log1p(-(_RATIO**dimension)))
-    chance = float(pdtrc(int(is_copy.sum()) - 1, expected)) if is_copy.any() else 1.0  # Poisson: so many or more
-    return asked[is_copy], known[nearest[is_copy]], dimension, chance
+    chance = float(pdtrc(int(is_copy.sum()) - 1, expected))  # of so many or more, by Poisson's law
+    is_one_of_few = (to_nearest < _RATIO * few)[is_copy]
+    is_certain = dimension >= _CERTAIN_DIMENSION and n_neighbours == _NEIGHBOURS and is_one_of_few.mean() > 0.5
+    return asked[is_copy], known[nearest[is_copy]], chance, bool(is_certain)
 
 
-def _standardised(
+def _comparable(
     values: NDArray[np.float32], known: NDArray[np.int64], asked: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:
-    """Known and asked rows in units of the known rows' spread, and how many columns have any."""
+    """Known and asked rows in units of the known rows' spread, far values drawn in, and how many columns have any.
+
+    Not by mean and standard deviation: single values far out would make all others look alike.
+    """
     index = values[known]
-    mean = index.mean(axis=0, dtype=np.float64).astype(np.float32)
-    index -= mean
-    spread = np.sqrt(np.einsum("ij,ij->j", index, index, dtype=np.float64) / len(index)).astype(np.float32)
+    some = index[np.linspace(0, len(index) - 1, min(_LOOKED_AT, len(index))).astype(np.int64)].astype(np.float64)
+    low, middle, high = np.quantile(some, (0.25, 0.5, 0.75), axis=0)
+    spread = np.where(high > low, high - low, some.std(axis=0))
     # A column that is constant but in the asked rows would be worth everything.
     spread[spread == 0] = np.inf
-    with np.errstate(over="ignore"):
-        index /= spread
-        queries = (values[asked] - mean) / spread
-    return index.clip(-_FAR, _FAR), queries.clip(-_FAR, _FAR), int(np.isfinite(spread).sum())
+    centre, unit = middle.astype(np.float32), np.maximum(spread, np.finfo(np.float32).tiny).astype(np.float32)
+    drawn_in = []
+    for rows in (index, values[asked]):
+        with np.errstate(over="ignore"):
+            rows = (rows - centre) / unit
+        drawn_in.append(np.arcsinh(np.clip(rows, -_FAR, _FAR)))
+    return drawn_in[0], drawn_in[1], int(np.isfinite(spread).sum())
 
 
 def _neighbours(
-    index: NDArray[np.float32], queries: NDArray[np.float32], n_neighbours: int
+    index: NDArray[np.float32], queries: NDArray[np.float32], which: tuple[int, ...]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The nearest row of `index` to each query, `(n,)`, and the distances of the n-th and 2n-th nearest, `(n, 2)`."""
+    """The nearest row of `index` to each query, `(n,)`, and how far its n-th nearest are, `(n, len(which))`."""
     lengths = np.einsum("ij,ij->i", index, index)
     block = max(1, int(_BLOCK_BYTES / (4 * len(index))))
-    nearest, reaches = [], []
+    places = [number - 1 for number in which]
+    nearest, distances = [], []
     for start in range(0, len(queries), block):
         some = queries[start : start + block]
         squares = some @ index.T
         squares *= -2
         squares += lengths
         nearest.append(squares.argmin(axis=1))
-        places = [n_neighbours - 1, 2 * n_neighbours - 1]
         squares.partition(places, axis=1)
-        reaches.append(squares[:, places] + np.einsum("ij,ij->i", some, some)[:, np.newaxis])
-    return np.concatenate(nearest), np.sqrt(np.maximum(np.concatenate(reaches), 0)).astype(np.float64)
+        distances.append(squares[:, places] + np.einsum("ij,ij->i", some, some)[:, np.newaxis])
+    return np.concatenate(nearest), np.sqrt(np.maximum(np.concatenate(distances), 0)).astype(np.float64)
