@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -83,26 +84,26 @@ def test_the_window_protocol_is_refused_unless_it_is_allowed(project, capsys):
     assert code == 0
     assert results(lines)["a protocol that leaks"] == "warning"
     assert "Every score of this split would say: LEAKS: leaking-protocol" in lines
-    assert lines[-1] == "No error: a search would take this split, and 2 warnings travel with its scores."
+    assert lines[-1] == "No error: a search would take this split, and 2 warnings travel with the scores."
 
 
 def test_a_copied_person_is_found_in_the_folds_that_divide_the_names(project, capsys):
     code, lines, _ = audited(capsys, "--data", "copied.npz", "--folds", "4")
     assert code == 2
-    assert [line for line in lines if line.startswith("Fold ")] == [f"Fold {fold} of 4" for fold in range(1, 5)]
+    parts = [line.split()[:3] for line in lines if line.startswith("fold ")]
+    assert parts == [["fold", str(fold), part] for fold in range(1, 5) for part in ("train", "validation", "test")]
     errors = [line for line in lines if line.startswith("error: ")]
-    assert errors and all("Q3 in " in line or "Q4 in " in line for line in errors)
-    assert lines[-1].endswith("of 4 folds: a search would refuse these splits.")
+    assert errors and all(": Q3 in " in line or ": Q4 in " in line for line in errors)
+    assert all(re.search(r"\((fold [1-4]|folds [1-4](, [1-4])+)\)$", line) for line in errors)
+    assert results(lines)["near-identical rows across parts"] == "error"
+    assert re.fullmatch(r"\d errors? in [1-4] of 4 folds: a search would refuse these splits\.", lines[-1])
 
 
 def test_quiet_prints_what_is_wrong_and_the_end(project, capsys):
     assert audited(capsys, "--quiet")[:2] == (0, ["No leak found: a search would take this split."])
     code, lines, _ = audited(capsys, "--quiet", "--protocol", "window", "--folds", "2")
     assert code == 2
-    assert [line.split(":")[0] for line in lines] == [
-        *("Fold 1 of 2", "error", "warning", "Fold 2 of 2", "error", "warning"),
-        "2 errors in 2 of 2 folds",
-    ]
+    assert [line.split(":")[0] for line in lines] == ["error", "warning", "1 error in 2 of 2 folds"]
 
 
 def test_a_saved_split_is_audited_as_it_was_saved(project, capsys):
@@ -112,7 +113,7 @@ def test_a_saved_split_is_audited_as_it_was_saved(project, capsys):
     code, lines, _ = audited(capsys, "--split", "mine.json")
     assert code == 0 and lines[1] == "Protocol trial: a score is about new trials."
     assert results(lines)["people: how many, and whether they are known"] == "warning"
-    assert lines[-1] == "No error: a search would take this split, and 1 warning travels with its scores."
+    assert lines[-1] == "No error: a search would take this split, and 1 warning travels with the scores."
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,21 @@ def test_a_few_repeats_are_found_and_clouds_are_not(repeats, is_found):
     assert all(finding.severity == "warning" for finding in near if "in train" in finding.message)
 
 
+def test_answers_that_repeat_by_chance_are_doubtful_but_a_copied_person_is_not():
+    source = np.random.default_rng(0)
+    subject = [f"P{row // 30}" for row in range(600)]
+    few = table(source.integers(1, 6, (600, 3)), subject=subject)
+    finding = found(few, split_dataset(few, seed=0))["identical-rows"]
+    assert finding.severity == "warning"
+    assert "The columns have few values, and " in finding.message
+    many = source.integers(1, 6, (600, 12))
+    dataset = table(many, subject=subject)
+    split = split_dataset(dataset, seed=0)
+    assert "identical-rows" not in found(dataset, split)
+    many[split.test[:30]] = many[split.train[:30]]
+    assert found(table(many, subject=subject), split)["identical-rows"].severity == "error"
+
+
 def test_columns_that_cannot_tell_rows_apart_are_said_to_be_unchecked():
     (check,) = [check for check in CHECKS if check.looked_for == "near-identical rows across parts"]
     assert check.missing(people()) == ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,13 @@ if TYPE_CHECKING:
     from emotune.data.dataset import Dataset
     from emotune.evaluation.splits import Split
     from emotune.findings import Finding
-    from emotune.studies.preparation import Loaded
 
 __all__ = ["add_arguments", "run"]
 
 _WOULD_BE_REFUSED = 2
+
+# More classes than these would make the table of parts unreadable.
+_MOST_CLASSES = 8
 
 _EXAMPLES = """\
 examples:
@@ -68,16 +71,22 @@ def run(arguments: Namespace) -> int:
         raise InputError(f"Expected a saved split in {arguments.split}. Received: no such file. Correct the path.")
     loaded = load_undivided(configuration, quiet=arguments.quiet)
     splits = _splits(arguments, loaded.dataset, configuration.protocol, configuration.seed)
+    audits = [_audited(loaded.as_read, split, allow_leakage=arguments.allow_leakage) for split in splits]
+    of_data: list[tuple[Finding, list[int]]] = [(finding, []) for finding in loaded.findings]
+    told = of_data + _told(audits)
     if not arguments.quiet:
         _print_data(loaded.dataset, splits[0])
-    _print_findings(loaded.findings, quiet=arguments.quiet)
-    told: list[Finding] = []
-    n_refused = 0
-    for split in splits:
-        findings = _audited(loaded, split, allow_leakage=arguments.allow_leakage, quiet=arguments.quiet)
-        n_refused += _count(findings, "error") > 0
-        told += findings
-    return _conclude([*loaded.findings, *told], n_refused, len(splits))
+        print()
+        _print_parts(loaded.dataset, splits)
+        print()
+        _print_checks(loaded.as_read, audits)
+        print()
+    for finding, folds in told:
+        if not arguments.quiet or finding.severity != "note":
+            print(f"{finding.severity}: {finding}{_in_folds(folds, len(splits))}")
+    for watermark in dict.fromkeys(audit.watermark for audit in audits if audit.watermark):
+        print(f"Every score of {_these(len(splits))} would say: {watermark}")
+    return _conclude([finding for finding, _ in told], audits)
 
 
 def _folds(text: str) -> int:
@@ -122,71 +131,76 @@ def _print_data(dataset: Dataset, split: Split) -> None:
         print(f"Protocol {split.protocol}: the data comes divided; a score is about {protocol_of(split).about}.")
 
 
-def _audited(loaded: Loaded, split: Split, *, allow_leakage: bool, quiet: bool) -> tuple[Finding, ...]:
-    """Print what one split holds and what the checks found; gives the findings."""
+@dataclass(frozen=True, slots=True)
+class _Audit:
+    """What the checks found in one split, a tuple a check, and what its scores would say of themselves."""
+
+    found: tuple[tuple[Finding, ...], ...]
+    watermark: str
+
+    @property
+    def is_refused(self) -> bool:
+        return any(finding.severity == "error" for of in self.found for finding in of)
+
+
+def _audited(dataset: Dataset, split: Split, *, allow_leakage: bool) -> _Audit:
     from emotune.evaluation.audit import CHECKS
     from emotune.studies.preparation import watermarked
 
-    found = [list(check.find(loaded.as_read, split)) for check in CHECKS]
+    found = [list(check.find(dataset, split)) for check in CHECKS]
     told, watermark = watermarked([finding for of in found for finding in of], allow_leakage=allow_leakage)
-    if not quiet:
-        print()
-        _print_parts(loaded.dataset, split)
-        print()
-        _print_checks(loaded.as_read, [len(of) for of in found], told)
-        print()
-    elif split.fold is not None and any(finding.severity != "note" for finding in told):
-        print(_title(split))
-    _print_findings(told, quiet=quiet)
-    if watermark:
-        print(f"Every score of this split would say: {watermark}")
-    return told
+    rest = iter(told)
+    return _Audit(tuple(tuple(next(rest) for _ in of) for of in found), watermark)
 
 
-def _print_findings(findings: Sequence[Finding], *, quiet: bool) -> None:
-    """Print the findings in full, without notes where quiet."""
-    for finding in findings:
-        if not quiet or finding.severity != "note":
-            print(f"{finding.severity}: {finding}")
+def _told(audits: Sequence[_Audit]) -> list[tuple[Finding, list[int]]]:
+    """Each finding once, in the order of the checks, with the numbers of the splits that it is true of."""
+    by_check: list[dict[Finding, list[int]]] = [{} for _ in audits[0].found]
+    for number, audit in enumerate(audits, start=1):
+        for place, findings in enumerate(audit.found):
+            for finding in findings:
+                by_check[place].setdefault(finding, []).append(number)
+    return [(finding, folds) for findings in by_check for finding, folds in findings.items()]
 
 
-def _count(findings: Sequence[Finding], severity: str) -> int:
-    return sum(finding.severity == severity for finding in findings)
+def _in_folds(folds: Sequence[int], n_splits: int) -> str:
+    if n_splits == 1 or not folds or len(folds) == n_splits:
+        return ""
+    return f" (fold{'s' if len(folds) > 1 else ''} {', '.join(map(str, folds))})"
 
 
-def _title(split: Split) -> str:
-    return "Parts" if split.fold is None else f"Fold {split.fold[0]} of {split.fold[1]}"
+def _these(n_splits: int) -> str:
+    return "this split" if n_splits == 1 else "these splits"
 
 
-def _print_parts(dataset: Dataset, split: Split) -> None:
+def _print_parts(dataset: Dataset, splits: Sequence[Split]) -> None:
     import numpy as np
 
     from emotune.data.dataset import GROUPS
     from emotune.evaluation.protocols import WORDS
     from emotune.report.tables import print_table
 
-    groups = [WORDS[column][1] for column in GROUPS]
-    # More classes than these would make the table unreadable.
-    names = dataset.class_names if len(dataset.class_names) <= 8 else ()
-    columns = ("part", "rows", *groups, *(names or ("classes",)))
+    names = dataset.class_names if len(dataset.class_names) <= _MOST_CLASSES else ()
+    columns = ("part", "rows", *(WORDS[column][1] for column in GROUPS), *(names or ("classes",)))
     rows = []
-    for part, of in split.parts.items():
-        counts = np.bincount(dataset.targets[of], minlength=dataset.n_classes)
-        known = [set(dataset.groups[column][of].tolist()) - {""} for column in GROUPS]
-        classes = [str(count) for count in counts] if names else [str(np.count_nonzero(counts))]
-        rows.append((part, str(len(of)), *(str(len(found) or "") for found in known), *classes))
-    print_table(columns, rows, title=_title(split), numeric=columns[1:])
+    for split in splits:
+        fold = "" if split.fold is None else f"fold {split.fold[0]} "
+        for part, of in split.parts.items():
+            counts = np.bincount(dataset.targets[of], minlength=dataset.n_classes)
+            known = [set(dataset.groups[column][of].tolist()) - {""} for column in GROUPS]
+            classes = [str(count) for count in counts] if names else [str(np.count_nonzero(counts))]
+            rows.append((fold + part, str(len(of)), *(str(len(found) or "") for found in known), *classes))
+    print_table(columns, rows, title="Parts", numeric=columns[1:])
 
 
-def _print_checks(dataset: Dataset, n_found: Sequence[int], told: Sequence[Finding]) -> None:
-    """What was looked for and what came of it; `told` is what the checks found, `n_found` of each, in their order."""
+def _print_checks(dataset: Dataset, audits: Sequence[_Audit]) -> None:
+    """What was looked for, and the worst that came of it in any split."""
     from emotune.evaluation.audit import CHECKS
     from emotune.report.tables import print_table
 
-    rest = iter(told)
     rows = []
-    for check, n in zip(CHECKS, n_found, strict=True):
-        found = [next(rest) for _ in range(n)]
+    for place, check in enumerate(CHECKS):
+        found = [finding for audit in audits for finding in audit.found[place]]
         missing = "" if found else check.missing(dataset)
         worst = next((severity for severity in ("error", "warning", "note") if _count(found, severity)), "passed")
         names = ", ".join(dict.fromkeys(finding.name for finding in found))
@@ -194,17 +208,22 @@ def _print_checks(dataset: Dataset, n_found: Sequence[int], told: Sequence[Findi
     print_table(("looked for", "result", "what was found"), rows)
 
 
-def _conclude(told: Sequence[Finding], n_refused: int, n_splits: int) -> int:
+def _count(findings: Sequence[Finding], severity: str) -> int:
+    return sum(finding.severity == severity for finding in findings)
+
+
+def _conclude(told: Sequence[Finding], audits: Sequence[_Audit]) -> int:
     """Print the closing sentence; gives the exit code."""
-    these = "this split" if n_splits == 1 else "these splits"
+    these = _these(len(audits))
     n_errors, n_warnings = _count(told, "error"), _count(told, "warning")
     if n_errors:
-        where = f" in {n_refused} of {n_splits} folds" if n_splits > 1 and n_refused else ""
+        n_refused = sum(audit.is_refused for audit in audits)
+        where = f" in {n_refused} of {len(audits)} folds" if len(audits) > 1 and n_refused else ""
         print(f"{n_errors} error{'s' if n_errors > 1 else ''}{where}: a search would refuse {these}.")
         return _WOULD_BE_REFUSED
     if n_warnings:
         travel = "warning travels" if n_warnings == 1 else "warnings travel"
-        print(f"No error: a search would take {these}, and {n_warnings} {travel} with its scores.")
+        print(f"No error: a search would take {these}, and {n_warnings} {travel} with the scores.")
     else:
         print(f"No leak found: a search would take {these}.")
     return 0
