@@ -161,14 +161,50 @@ def test_copies_within_one_part_are_no_leak(six):
 )
 def test_a_class_missing_in_a_part(six, part, severity, consequence):
     parts = {"train": [0, 1, 2, 3], "validation": [4, 5, 6, 7], "test": [8, 9, 10, 11]}
-    targets = six.targets.copy()
-    targets[parts[part]] = 0
-    (finding,) = named(audit(replace(six, targets=targets), by_hand(*parts.values())), "class-missing")
+    targets = np.array([0, 1, 2, 2] * 3)
+    targets[parts[part]] = [0, 2, 0, 2]
+    dataset = replace(six, targets=targets, class_names=("calm", "joy", "fear"))
+    (finding,) = named(audit(dataset, by_hand(*parts.values())), "class-missing")
     assert finding.severity == severity
     assert str(finding) == (
         f"Expected rows of each class in {part}. Received: none of joy. {consequence} Add people (or trials) of this "
         "class, or try another seed."
     )
+
+
+@pytest.mark.parametrize(
+    ("part", "severity", "consequence"),
+    [
+        ("train", "error", "Nothing could be learned."),
+        ("validation", "error", "Nothing could be chosen by it."),
+        ("test", "warning", "Scores such as balanced accuracy and ROC-AUC are undefined."),
+    ],
+)
+def test_a_part_of_one_class_says_what_it_is_no_good_for(six, part, severity, consequence):
+    parts = {"train": [0, 1, 2, 3], "validation": [4, 5, 6, 7], "test": [8, 9, 10, 11]}
+    targets = six.targets.copy()
+    targets[parts[part]] = 0
+    findings = audit(replace(six, targets=targets), by_hand(*parts.values()))
+    (finding,) = named(findings, "one-class-in-part")
+    assert finding.severity == severity
+    assert str(finding) == (
+        f"Expected rows of at least 2 classes in {part}. Received: calm alone. {consequence} Add people (or trials) of "
+        "another class, or try another seed or protocol."
+    )
+    assert "class-missing" not in names(findings)
+
+
+def test_people_with_one_class_among_others_are_named_in_a_note(six):
+    targets = six.targets.copy()
+    targets[[2, 10]] = 1  # P2 and P6 are always joyful
+    findings = audit(replace(six, targets=targets), by_hand(*SIX_PARTS))
+    (finding,) = named(findings, "person-with-one-class")
+    assert finding.severity == "note"
+    assert str(finding) == (
+        "2 of 6 people of toy have rows of one class alone: P2, P6. Balanced accuracy and ROC-AUC of such a person are "
+        "undefined (in the test part: P6). Record them in another class too, or compare people by accuracy."
+    )
+    assert "person-is-label" not in names(findings)
 
 
 def test_a_class_without_any_row_is_a_warning(six):
