@@ -55,12 +55,6 @@ class ChanceTest:
         """The test as plain JSON values."""
         return asdict(self)
 
-    def __str__(self) -> str:
-        if self.p_value is None:
-            return f"p against chance is {self.method}"
-        digits = 3 if self.p_value >= 0.001 else 4
-        return f"p = {self.p_value:.{digits}f} against {self.method}"
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Cells:

@@ -14,9 +14,10 @@ from emotune.evaluation.permutation import N_PERMUTATIONS, chance_test
 from emotune.evaluation.protocols import PROTOCOLS
 from emotune.evaluation.significance import interval_over_people, per_person_scores
 
-__all__ = ["score_card", "stratified_baseline", "undefined_in_words"]
+__all__ = ["chance_in_words", "score_card", "stratified_baseline", "undefined_in_words"]
 
 _SHOWN_NAMES = 10
+_SURE = 0.05  # where even the best model cannot come below, its p-value says little
 
 
 def score_card(
@@ -105,3 +106,15 @@ def undefined_in_words(card: Mapping[str, Any], metric_name: str) -> str:
     more = len(names) - _SHOWN_NAMES
     listed = ", ".join(names[:_SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
     return f"{len(names)} of {len(card['per_person'])} people left out, whose {metric_name} is undefined: {listed}"
+
+
+def chance_in_words(card: Mapping[str, Any]) -> str:
+    """How far a score card's mean is from chance: "p = 0.012 against trial labels permuted within people (9,999)"."""
+    chance = card["chance"]
+    if chance["p_value"] is None:
+        return f"p against chance {chance['method']}"
+    digits = 3 if chance["p_value"] >= 0.001 else 4
+    said = f"p = {chance['p_value']:.{digits}f} against {chance['method']}"
+    if chance["smallest_p"] > _SURE:
+        said += f", where no model could come below {chance['smallest_p']:.3f}"
+    return said

@@ -118,6 +118,12 @@ def interval_over_people(scores_per_person: Scores, *, level: float = LEVEL) -> 
     It holds for people drawn at random from those the model is meant for. A t interval, since a percentile
     bootstrap that claims 95 % covers 74 % with 3 people and 88 % with 8. Undefined below 6 people and where
     all scores are the same (their spread says nothing then); people without a score are left out.
+
+    How often it covers the truth, measured on 20,000 simulated studies of 60 windows a person: 94 to 95 % from 6
+    people on where scores spread evenly around 0.7; with a tail of people for whom the model works less well it is
+    less, as for any interval of so few numbers: 90 % with 6 people, 93 % with 20 and 94 % with 36 where the mean is
+    0.9, and 79, 87 and 90 % where most people have about 1.0 and a few are near 0.5. A mean near 1 is therefore less
+    sure than its interval says.
     """
     values = list(scores_per_person.values()) if isinstance(scores_per_person, Mapping) else scores_per_person
     scores = _as_array(values)
