@@ -156,6 +156,28 @@ def test_more_windows_of_the_same_trials_are_no_more_evidence(name):
     assert many.statistic == pytest.approx(once.statistic)
 
 
+def test_of_a_cross_validation_the_permuted_scores_lie_further_from_their_mean_by_hand():
+    # A alone, one trial right and one wrong of either class: 6 labellings.
+    groups = named(["A"] * 4, list("abcd"))
+    targets, predicted = np.array([0, 0, 1, 1]), np.eye(2)[[0, 0, 1, 0]]
+    plain = chance_test(BALANCED, targets, predicted, groups)
+    wide = chance_test(BALANCED, targets, predicted, groups, cross_validated=True)
+    # Three of them score 3/4 and three 1/4; 1/2 + 0.25 x 1.41 is as good as 3/4 still.
+    assert (plain.statistic, plain.p_value) == (0.75, 0.5)
+    assert (wide.statistic, wide.mean, wide.p_value, wide.smallest_p) == (0.75, 0.5, 0.5, 1 / 6)
+    assert wide.method == "trial labels permuted within people, widened: cross-validated (all 6)"
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 10_000), st.sampled_from(sorted(METRICS)))
+def test_a_score_above_chance_is_less_sure_where_it_is_cross_validated(seed, name):
+    data = study(4, 6, 3, signal=0.3, seed=seed)
+    plain, wide = (chance_test(METRICS[name], *data, cross_validated=cv, n_permutations=300) for cv in (False, True))
+    assert wide.mean == plain.mean
+    if plain.p_value < 0.3:
+        assert wide.p_value >= plain.p_value
+
+
 def test_a_person_with_one_class_neither_adds_a_score_nor_a_labelling():
     targets, probabilities, groups = study(4, 4, 3, seed=5)
     expected = chance_test(BALANCED, targets, probabilities, groups)

@@ -69,7 +69,9 @@ def test_the_concordance_falls_with_a_wrong_mean_or_spread_and_the_correlation_d
         assert concordance(targets, off) < 0.75
 
 
-@pytest.mark.parametrize(("n_predictors", "is_defined"), [(1, True), (8, True), (9, False), (200, False), (None, False)])
+@pytest.mark.parametrize(
+    ("n_predictors", "is_defined"), [(1, True), (8, True), (9, False), (200, False), (None, False)]
+)
 def test_the_adjusted_r2_needs_more_rows_than_predictors(n_predictors, is_defined):
     rng = np.random.default_rng(0)
     targets = rng.normal(size=10)
@@ -126,5 +128,7 @@ def test_what_does_not_belong_together_is_refused():
         measure_regression(np.ones(3), np.ones(3), 0)
     with pytest.raises(InputError, match=rf"a score out of {', '.join(REGRESSION_SCORES)}\. Received: 'f1'\."):
         per_person_regression("f1", np.ones(3), np.ones(3), np.array(list("abc")))
-    with pytest.raises(InputError, match=r"one output with a person for each of the 3 rows\. Received: shape \(3,\) and"):
+    with pytest.raises(
+        InputError, match=r"one output with a person for each of the 3 rows\. Received: shape \(3,\) and"
+    ):
         per_person_regression("mae", np.ones(3), np.ones(3), np.array(["a"]))

@@ -44,6 +44,17 @@ def test_a_card_holds_what_measure_and_the_tests_say():
     assert undefined_in_words(card, "balanced_accuracy") == ""
 
 
+def test_a_cross_validated_card_has_the_wider_interval_and_test():
+    targets, probabilities, groups = answers()
+    options = {"n_permutations": 99, "seed": 4}
+    card = score_card(BALANCED, targets, probabilities, CLASSES, groups, cross_validated=True, **options)
+    wide = interval_over_people(card["per_person"], cross_validated=True).to_dict()
+    assert card["over_people"] == wide | {"undefined_people": []}
+    chance = chance_test(BALANCED, targets, probabilities, groups, cross_validated=True, **options)
+    assert card["chance"] == chance.to_dict()
+    assert "cross-validated" in card["chance"]["method"]
+
+
 def test_both_baselines_answer_by_the_training_rows():
     targets, probabilities, groups = answers()
     card = score_card(

@@ -29,6 +29,7 @@ def score_card(
     *,
     train_targets: NDArray[np.int64] | None = None,
     protocol: str = "subject",
+    cross_validated: bool = False,
     seed: int = 0,
     n_permutations: int = N_PERMUTATIONS,
 ) -> dict[str, Any]:
@@ -42,6 +43,8 @@ def score_card(
         groups: of each of `GROUPS` `(n,)` names; empty strings where they are not known.
         train_targets: of the training rows, which the baselines answer by; None takes `targets`, an upper bound.
         protocol: name of the protocol: with `stimulus` chance is drawn by giving clips each other's labels.
+        cross_validated: whether the rows were answered by several models, each trained on rows that others answered,
+            as in leave one person out; the interval and the test against chance are then wider.
         seed: of those draws.
         n_permutations: number of those draws.
 
@@ -61,6 +64,7 @@ def score_card(
         probabilities,
         groups,
         clips_are_held_out=of is not None and "stimulus" in of.columns,
+        cross_validated=cross_validated,
         seed=seed,
         n_permutations=n_permutations,
     )
@@ -69,7 +73,7 @@ def score_card(
         "stratified": stratified_baseline(targets, counts / max(counts.sum(), 1.0)),
         "per_person": people,
         "over_people": {
-            **interval_over_people(people).to_dict(),
+            **interval_over_people(people, cross_validated=cross_validated).to_dict(),
             "undefined_people": [name for name, score in people.items() if score is None],
         },
         "chance": chance.to_dict(),
