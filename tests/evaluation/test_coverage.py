@@ -127,7 +127,7 @@ def test_with_permuted_labels_every_p_is_as_likely_where_scores_do_not_tie():
     rng = np.random.default_rng(3)
     dataset = people(rng, 8)
     answers = rng.dirichlet(np.ones(2), len(dataset))
-    n_runs, values = 600, []
+    n_runs, values = 300, []
     for seed in range(n_runs):
         labels = np.concatenate([rng.permutation(np.arange(6) % 2) for _ in range(8)])
         found = chance_test(
