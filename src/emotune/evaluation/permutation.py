@@ -97,9 +97,9 @@ def chance_test(
 
     Predictions of a cross-validation are not independent of the labels that change places: those of the other folds
     trained the model. Where there is nothing to find its mean varies with twice the variance that fixed predictions
-    show (see `interval_over_people`), and p would be below 0.05 in 11 % of such runs. The permuted scores' distances
-    from their mean are therefore widened by the square root of 2, which stands in for training anew under each
-    labelling.
+    show (see `interval_over_people`), and p would be at most 0.05 in 7 to 10 % of such runs. The permuted scores'
+    distances from their mean are therefore widened by the square root of 2, which stands in for training anew under
+    each labelling; p is then at most 0.05 in 1 to 3 % of such runs.
 
     Args:
         metric: the score.

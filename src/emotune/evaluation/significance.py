@@ -134,8 +134,8 @@ def interval_over_people(scores_per_person: Scores, *, level: float = LEVEL, cro
     Cross-validated scores are not independent: who tests one model trains the others, so whatever two people have in
     common by chance raises (or lowers) the scores of both. Of a model that adds up its training rows every pair of
     people counts twice where there is nothing to find, which makes the mean's variance twice s²/n. An interval without
-    it covers chance in 84 % of such runs in place of 95 % (see `CROSS_VALIDATED_VARIANCE`). Where a model is sure of
-    what it has learnt the doubled one is too wide.
+    it covers chance in 84 to 90 % of such runs, with it in 94 to 97 % (`make coverage`). Where a model is sure of what
+    it has learnt the doubled one is too wide.
 
     Args:
         scores_per_person: by name, or in any order.
