@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: tune test lint types floors unit kinds bench-features clean
+.PHONY: tune test lint types floors unit kinds bench-features coverage clean
 
 # The main job on simulated recordings, with a budget for a first look.
 tune: .venv/.ready
@@ -30,6 +30,10 @@ kinds: .venv/.ready-dev
 # Speed of the features beside other libraries; make bench-features TORCHEEG=PYTHON where one has TorchEEG.
 bench-features: .venv/.ready-bench
 	$(BIN)/python benchmarks/features.py $(if $(TORCHEEG),--torcheeg-python $(TORCHEEG))
+
+# Whether intervals and p-values hold what they claim; make coverage DATA=eegmat:FOLDER for real vectors, too.
+coverage: .venv/.ready
+	$(BIN)/python benchmarks/coverage.py $(if $(DATA),--data $(DATA))
 
 .venv/.ready: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { echo "emotune needs Python 3.11, 3.12 or 3.13; $(PYTHON) is another. Run: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }

@@ -31,3 +31,19 @@ def test_the_benchmark_of_the_features_prints_its_tables(tmp_path):
     assert "Opening stored vectors, 200 x 167" in done.stdout
     assert "Machine: " in lines[-1]
     assert "numpy" in lines[-1]
+
+
+def test_the_benchmark_of_the_statistics_prints_its_tables(tmp_path):
+    done = subprocess.run(
+        [sys.executable, ROOT / "benchmarks" / "coverage.py", "--runs", "3", "--studies", "20", "--permutations", "19"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for people in ("held out", "left out", "left out, as if independent"):
+        assert re.search(rf"^no signal, simulated  {people} +3 +\d+\.\d%  ", done.stdout, flags=re.MULTILINE)
+    assert re.search(r"^36 +near 1, a few low +0\.95 +20 +\d+\.\d%", done.stdout, flags=re.MULTILINE)
+    assert "scikit-learn" in done.stdout.splitlines()[-1]

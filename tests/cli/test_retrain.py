@@ -350,6 +350,74 @@ def test_scores_of_people_standardised_by_their_own_windows_are_called_transduct
     assert "transductive" not in out
 
 
+@pytest.fixture
+def with_trials(project):
+    """A table of eight people with six trials of two windows; the last person shows one class."""
+    source = np.random.default_rng(0)
+    subject = np.repeat([f"P{number}" for number in range(8)], 12)
+    trial = np.tile(np.repeat([f"t{number}" for number in range(6)], 2), 8)
+    labels = np.tile(np.repeat([0, 1], 2), 24)
+    labels[subject == "P7"] = 1
+    inputs = source.normal(size=(len(labels), 7)).astype(np.float32)
+    inputs[:, 0] += 3 * labels
+    np.savez(project.root / "table.npz", X=inputs, y=labels, subject=subject, trial=trial)
+    return project
+
+
+def test_the_report_has_baselines_people_chance_and_who_is_left_out(with_trials, capsys):
+    seed = next(  # of which the test people include the one without a score
+        seed
+        for seed in range(50)
+        if "P7" in split_dataset(load_dataset("table.npz", FeatureSettings()), seed=seed).people["test"]
+    )
+    with_trials.configure(SEED=seed)
+    assert with_trials.run("--quiet") == 0
+    out = capsys.readouterr().out
+    lines = out.splitlines()
+    heading = next(line for line in lines if line.startswith("network "))
+    assert heading.split("  ")[1:] and all(
+        name in heading
+        for name in ("balanced accuracy", "accuracy", "macro F1", "kappa", "ROC-AUC", "calibration error")
+    )
+    assert len(heading) <= 100
+    evaluation = with_trials.evaluation()
+    card = evaluation["configured"]
+    for name, key in (("majority class", "majority"), ("stratified guess", "stratified")):
+        (line,) = [line for line in lines if line.startswith(name)]
+        values = [f"{card[key][score]:.3f}" for score in ("balanced_accuracy", "accuracy")]
+        assert line.split()[2:] == [*values, "-", "-", "-", "-"]
+    assert card["per_person"]["P7"] is None
+    assert "1 of 2 people left out, whose balanced_accuracy is undefined: P7." in lines
+    (line,) = [line for line in lines if line.startswith("configured: ")]
+    assert line.startswith("configured: balanced_accuracy over people ")
+    assert "(interval undefined below 6 people), p = " in line
+    # One person with six trials of two classes: 20 labellings.
+    assert "against trial labels permuted within people (all 20)" in line
+    (row,) = [line for line in lines if line.startswith("true class")]
+    assert row.split() == f"true class as {' as '.join(card['class_names'])} recall".split()
+    matrix = [line.split() for line in lines[lines.index(row) + 1 : lines.index(row) + 3]]
+    assert [[int(value) for value in cells[1:3]] for cells in matrix] == card["confusion"]
+
+
+def test_a_test_part_of_one_class_is_undefined_and_never_0_or_1(project):
+    from emotune.cli.retrain import _people_and_chance, _rows
+    from emotune.evaluation.metrics import metric_named
+    from emotune.evaluation.scores import score_card
+
+    targets = np.zeros(4, dtype=np.int64)
+    groups = {name: np.array(["A"] * 4) for name in ("subject", "trial", "stimulus", "session")}
+    card = score_card(metric_named("balanced_accuracy"), targets, np.eye(2)[targets], ("calm", "joy"), groups)
+    evaluation = {"default": card, "configured": card, "metric": "balanced_accuracy", "score_label": "LEAKS: it"}
+    default, _, majority, stratified = _rows(evaluation)
+    assert default == ("default", "undefined", "1.000", "undefined", "undefined", "undefined", "0.000")
+    assert majority[:3] == ("majority class", "undefined", "1.000")
+    assert stratified[:3] == ("stratified guess", "undefined", "1.000")
+    assert _people_and_chance(evaluation)[1:] == [
+        "configured: balanced_accuracy (LEAKS: it) over people undefined, p against chance undefined: the score is.",
+        "1 of 1 people left out, whose balanced_accuracy is undefined: A.",
+    ]
+
+
 def test_the_comparison_and_a_searchs_score_have_the_word(project, capsys):
     from emotune.studies.retrain import sentence
 

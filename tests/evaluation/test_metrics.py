@@ -32,7 +32,11 @@ def test_the_fast_metrics_equal_scikit_learn(seed, n, n_classes):
     assert METRICS["accuracy"](targets, probabilities) == pytest.approx(
         sklearn.metrics.accuracy_score(targets, predicted), abs=1e-12
     )
-    assert METRICS["balanced_accuracy"](targets, probabilities) == pytest.approx(np.mean(recalls), abs=1e-12)
+    balanced = METRICS["balanced_accuracy"](targets, probabilities)
+    if len(recalls) == 1:
+        assert math.isnan(balanced)
+    else:
+        assert balanced == pytest.approx(np.mean(recalls), abs=1e-12)
     # scikit-learn warns where it is given one class, or predictions of an absent one.
     if set(predicted.tolist()) <= set(targets.tolist()) and len(recalls) > 1:
         assert METRICS["balanced_accuracy"](targets, probabilities) == pytest.approx(
@@ -111,6 +115,17 @@ def test_a_network_that_diverged_has_no_score(name, bad):
 @pytest.mark.parametrize("name", METRICS)
 def test_no_rows_have_no_score(name):
     assert math.isnan(METRICS[name](np.zeros(0, dtype=np.int64), np.zeros((0, 3))))
+
+
+@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("answer", [0, 1])
+def test_of_one_class_only_what_compares_no_classes_is_defined(name, answer):
+    """Always answering the one class would have a balanced accuracy of 1, and of another of 0."""
+    targets, probabilities = np.zeros(6, dtype=np.int64), np.eye(3)[[answer] * 6]
+    score = METRICS[name](targets, probabilities)
+    assert math.isnan(score) == (name not in ("accuracy", "log_loss"))
+    if name == "accuracy":
+        assert score == 1.0 - answer
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -201,9 +216,10 @@ def test_the_majority_baseline_answers_the_training_majority_where_it_is_given()
 
 def test_measure_says_none_where_nothing_is_defined():
     one_class = measure(np.zeros(5, dtype=np.int64), np.tile([0.9, 0.1], (5, 1)), ("calm", "joy"))
-    assert one_class["roc_auc"] is None and one_class["cohen_kappa"] is None
+    assert all(one_class[name] is None for name in ("balanced_accuracy", "macro_f1", "cohen_kappa", "roc_auc"))
+    assert one_class["accuracy"] == one_class["majority"]["accuracy"] == 1.0
     assert one_class["recall"] == {"calm": 1.0, "joy": None}
-    assert one_class["majority"]["balanced_accuracy"] == 1.0  # 1 / classes present
+    assert one_class["majority"]["balanced_accuracy"] is None
 
     diverged = measure(np.array([0, 1]), np.full((2, 2), np.nan), ("calm", "joy"))
     assert all(diverged[name] is None for name in (*METRICS, "confusion", "calibration_error"))
@@ -226,7 +242,7 @@ def test_measure_is_plain_json_and_agrees_with_itself(seed, n, n_classes):
         confusion, sklearn.metrics.confusion_matrix(targets, probabilities.argmax(axis=1), labels=range(n_classes))
     )
     recalls = [recall for recall in report["recall"].values() if recall is not None]
-    assert np.mean(recalls) == pytest.approx(report["balanced_accuracy"])
+    assert report["balanced_accuracy"] == (pytest.approx(np.mean(recalls)) if len(recalls) > 1 else None)
     assert 0 <= report["calibration_error"] <= 1
 
 

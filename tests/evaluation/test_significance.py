@@ -83,6 +83,15 @@ def test_the_interval_covers_people_whose_accuracies_are_counted_on_few_windows(
     assert abs(np.mean([i.low <= 0.7 <= i.high for i in intervals]) - 0.95) < 0.02
 
 
+def test_cross_validated_scores_have_an_interval_wider_by_the_root_of_two():
+    alone, together = interval_over_people(SIX), interval_over_people(SIX, cross_validated=True)
+    assert together.mean == alone.mean
+    assert together.high - together.mean == pytest.approx(math.sqrt(2) * (alone.high - alone.mean))
+    assert together.method == "Student's t over 6 people, variance doubled: cross-validated"
+    assert interval_over_people(SIX[:5], cross_validated=True).method == "undefined below 6 people"
+    assert interval_over_people([], cross_validated=True).mean is None
+
+
 def exact_sign_flip(differences):
     """Two-sided p by writing out every exchange."""
     d = np.asarray(differences)

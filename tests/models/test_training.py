@@ -211,6 +211,16 @@ def test_a_score_that_is_not_a_number_fails(dense, data, fake_metric):
     assert failure.value.reason == "no score"
 
 
+def test_validation_rows_of_one_class_are_no_score_to_choose_by(dense, data):
+    data.arrays[3][:] = 1
+    with pytest.raises(
+        TrainingFailed, match="Metric `balanced_accuracy` must be finite, but is nan after epoch 1. "
+    ) as no:
+        trained(dense(), data, metric_named("balanced_accuracy"))
+    assert str(no.value).endswith("Check that the validation rows hold every class.")
+    assert np.isfinite(trained(dense(), data, metric_named("accuracy")).score)
+
+
 def test_inputs_that_are_not_finite_are_refused(dense, data, fake_metric):
     data.arrays[2][4, 3] = np.nan
     with pytest.raises(InputError, match="validation inputs must be finite. Received: 1 values"):

@@ -117,8 +117,8 @@ def test_of_the_data_that_the_model_was_trained_on_only_the_people_kept_out_are_
     made = seen(tmp_path, train=["p0"], validation=[], test=["p1"])
     found = predict_set(made, a_set(name="another name, the same recordings"))
     assert (found.is_training_data, found.known_people, found.n_known) == (True, ("p0",), 1)
-    right = found.recordings[1].emotion == found.recordings[1].known_as
-    assert found.balanced_accuracy == float(right)
+    assert found.recordings[1].known_as
+    assert found.balanced_accuracy is None  # one recording is of one class
 
 
 def test_where_everybody_was_trained_on_nothing_is_measured(tmp_path):

@@ -63,6 +63,12 @@ def test_what_the_evaluation_holds(measured, prepared, tmp_path):
     assert content["default"]["majority"]["balanced_accuracy"] == pytest.approx(0.5)
     assert not content["same_configuration"]
     assert content["chosen_with"] == []
+    assert content["watermark"] == content["score_label"] == ""
+    assert content["default"]["stratified"]["balanced_accuracy"] == pytest.approx(0.5)
+    assert content["default"]["over_people"]["undefined_people"] == []
+    # The rows of this set name no trials.
+    assert content["default"]["chance"]["p_value"] is None
+    assert content["default"]["chance"]["method"].startswith("undefined: trials are not known")
     # Two well separated classes: anything near chance would be a bug.
     assert content["default"]["balanced_accuracy"] > 0.6
 
@@ -80,12 +86,13 @@ def test_the_same_seed_trains_the_same_network(hypermodel, prepared):
     assert first.fit.losses == second.fit.losses
 
 
-def on(protocol, train, validation, test, trials=(), chosen_with=()):
+def on(protocol, train, validation, test, trials=(), chosen_with=(), groups=None):
     return {
         "split": {
             "protocol": protocol,
             "people": {"train": train, "validation": validation, "test": test},
             "trials": {"train": [], "validation": [], "test": list(trials)},
+            "groups": {column: {"test": list(names)} for column, names in (groups or {}).items()},
         },
         "chosen_with": list(chosen_with),
     }
@@ -107,6 +114,32 @@ def on(protocol, train, validation, test, trials=(), chosen_with=()):
             on("trial", ["A"], ["A"], ["A"], "xyz", chosen_with="xy"),
             "3 trials, of a person who was trained on, 2 of them seen by the search that chose this configuration",
         ),
+        (on("loso", ["A"], ["B"], ["C"]), "1 person never seen"),
+        (
+            on("session", ["A", "B"], ["A", "B"], ["A", "B"], groups={"session": "1"}),
+            "1 session never seen, of people who were trained on",
+        ),
+        (
+            on("session", ["A"], ["B"], ["C"], groups={"session": "12"}),
+            "2 sessions never seen, of a person who was not trained on",
+        ),
+        (
+            on("session", ["A"], ["B"], ["B", "C", "D"], groups={"session": "12"}),
+            "2 sessions never seen, of 3 people of whom 1 was trained on",
+        ),
+        (
+            on("stimulus", ["A", "B"], ["A", "B"], ["A", "B"], groups={"stimulus": "vwxyz"}),
+            "5 stimuli never seen, of people who were trained on",
+        ),
+        (
+            on("stimulus", ["A", "B"], [], ["A", "B"], groups={"stimulus": "x"}, chosen_with="A"),
+            "1 stimulus, of people who were trained on, 1 of them seen by the search that chose this configuration",
+        ),
+        (
+            on("subject+stimulus", ["A"], ["B"], ["C", "D"], groups={"stimulus": "xyz"}),
+            "2 people never seen, with 3 stimuli never seen",
+        ),
+        (on("window", ["A", "B"], ["A", "B"], ["A", "B"]), "windows of trials that were trained on"),
         (on("own parts", ["A"], ["B"], ["C"]), "your own test part, 1 person never seen"),
         (
             on("own parts", ["A"], ["B"], ["B", "C"]),
@@ -121,9 +154,19 @@ def test_what_was_measured_on_claims_no_more_than_the_protocol_holds(content, wo
     assert sentence(evaluation(0.1, 0.02, 0.18) | content).startswith(f"On {words}{comma} the configured network is")
 
 
+def test_where_something_leaks_nobody_is_called_unseen():
+    leaks = {"watermark": "LEAKS: copies", "score_label": "LEAKS: copies; transductive"}
+    assert measured_on(on("subject", ["A"], ["B"], ["C", "D"]) | leaks) == "2 people"
+    said = sentence(evaluation(0.1, 0.02, 0.18) | leaks)
+    assert said.startswith(
+        "On 3 people the configured network is better than the default one (+0.100 balanced_accuracy"
+    )
+    assert "balanced_accuracy (LEAKS: copies; transductive)" in said
+
+
 def test_an_evaluation_of_before_the_watermark_can_be_worded():
     content = on("subject", ["A"], ["B"], ["C"])
-    del content["chosen_with"], content["split"]["trials"]
+    del content["chosen_with"], content["split"]["trials"], content["split"]["groups"]
     assert measured_on(content) == "1 person never seen"
 
 

@@ -17,7 +17,7 @@ __all__ = ["main"]
 _COMMANDS: dict[str, tuple[ModuleType, str]] = {
     "inspect": (inspect, "what a data set holds, without training"),
     "audit": (audit, "whether a split of the data leaks, without training"),
-    "ladder": (ladder, "what each way of splitting is worth: one model under every protocol"),
+    "ladder": (ladder, "what each leak is worth on your data: one model, every protocol"),
     "predict": (predict, "the emotion in a recording, from a trained Bundle"),
     "datasets": (datasets, "the kinds of data that can be read, and where to ask for them"),
     "cache": (cache, "which computed vectors are kept: list, verify, clear"),

@@ -245,10 +245,12 @@ def _print_set(found: SetPrediction, source: RecordingSet, *, is_quiet: bool) ->
     if found.score_label:
         left_out = f"; {found.n_left_out} recordings are needed for that alone" if found.n_left_out else ""
         print(f"Each person is standardised by their own windows of this set ({found.score_label}){left_out}.")
-    if found.balanced_accuracy is not None:
+    if found.n_known:
+        score = found.balanced_accuracy
+        shown = "undefined, since they are all of one class" if score is None else f"{score:.3f}"
         print(
             f"{labelled('Balanced accuracy', found.score_label)} over the {found.n_known} recordings of which "
-            f"{found.target} is known: {found.balanced_accuracy:.3f}."
+            f"{found.target} is known: {shown}."
         )
     if found.is_training_data:
         print(

@@ -21,6 +21,17 @@ if TYPE_CHECKING:
 
 __all__ = ["main", "three_lines"]
 
+# What of a network's card is shown, under which heading.
+_COLUMNS = {
+    "balanced_accuracy": "balanced accuracy",
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "cohen_kappa": "kappa",
+    "roc_auc": "ROC-AUC",
+    "calibration_error": "calibration error",
+}
+_SHOWN_CLASSES = 5  # more are shown with --verbose
+
 _EXAMPLES = """\
 examples:
   python src/train_emotion_model.py               train what src/config.py says, beside the default network
@@ -80,7 +91,7 @@ def _retrain(arguments: Namespace) -> int:
         if not arguments.quiet:
             _say_what_is_not_applied(configuration, best, prepared, best_path)
     evaluation = _train_and_evaluate(arguments, configuration, models, prepared, best, chosen_with)
-    _report(evaluation, models, predicts="window_s" in prepared.dataset.provenance)
+    _report(evaluation, models, predicts="window_s" in prepared.dataset.provenance, verbose=arguments.verbose)
     return 0
 
 
@@ -329,30 +340,24 @@ def _training(trained: Any, prepared: Prepared) -> str:
     return f"{len(fit.scores)} epochs, {score}, {trained.seconds:.1f} s"
 
 
-def _report(evaluation: Mapping[str, Any], models: Path, *, predicts: bool) -> None:
+def _report(evaluation: Mapping[str, Any], models: Path, *, predicts: bool, verbose: bool) -> None:
     from emotune.cli.configuration import shown_path
     from emotune.report.tables import print_table
     from emotune.studies.retrain import measured_on, names_in_short, score_name, sentence
 
-    majority = evaluation["configured"]["majority"]
     times = _times(evaluation["openings"])
     print(f"\nMeasured on {measured_on(evaluation)}, {evaluation['n_windows']} windows ({times}):")
     if evaluation["chosen_with"]:
         print(f"Seen by the search that chose the configuration: {names_in_short(evaluation['chosen_with'])}.")
-    rows = [
-        (
-            name,
-            *(_score(evaluation[name][key]) for key in ("balanced_accuracy", "accuracy", "macro_f1")),
-            _over_people(evaluation[name]["over_people"]),
-        )
-        for name in ("default", "configured")
-    ]
-    rows.append(("majority class", _score(majority["balanced_accuracy"]), _score(majority["accuracy"]), "-", "-"))
     print_table(
-        ("network", "balanced accuracy", "accuracy", "macro F1", f"{evaluation['metric']} over people"),
-        rows,
+        ("network", *_COLUMNS.values()),
+        _rows(evaluation),
         title=score_name(evaluation, "Scores") if evaluation["score_label"] else "",
     )
+    for line in _people_and_chance(evaluation):
+        print(line)
+    if len(evaluation["configured"]["class_names"]) <= _SHOWN_CLASSES or verbose:
+        _print_confusion(evaluation)
     print(sentence(evaluation))
     for line in three_lines(evaluation):
         print(line)
@@ -361,6 +366,50 @@ def _report(evaluation: Mapping[str, Any], models: Path, *, predicts: bool) -> N
     if predicts:
         needs = " --calibration OTHER_RECORDING" if evaluation["normalisation"]["by"] == "subject" else ""
         print(f"Next: python -m emotune predict RECORDING --bundle {bundle}{needs}")
+
+
+def _rows(evaluation: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Both networks, and what answers without looking come to."""
+    configured = evaluation["configured"]
+    rows = [(name, *(_score(evaluation[name][key]) for key in _COLUMNS)) for name in ("default", "configured")]
+    for name, baseline in (("majority class", configured["majority"]), ("stratified guess", configured["stratified"])):
+        rows.append((name, *(_score(baseline[key]) if key in baseline else "-" for key in _COLUMNS)))
+    return rows
+
+
+def _people_and_chance(evaluation: Mapping[str, Any]) -> list[str]:
+    """The mean over people of both networks, who is left out of it, and how far it is from chance."""
+    from emotune.evaluation.scores import chance_in_words, undefined_in_words
+    from emotune.studies.retrain import score_name
+
+    name, lines = score_name(evaluation, evaluation["metric"]), []
+    for network in ("default", "configured"):
+        card = evaluation[network]
+        of = f"{name} over people" if card["per_person"] else f"{name} over all windows"
+        score = _over_people(card["over_people"]) if card["per_person"] else _score(card[evaluation["metric"]])
+        lines.append(f"{network}: {of} {score}, {chance_in_words(card)}.")
+    left_out = undefined_in_words(evaluation["configured"], evaluation["metric"])
+    return [*lines, *([f"{left_out}."] if left_out else [])]
+
+
+def _print_confusion(evaluation: Mapping[str, Any]) -> None:
+    """Windows of the configured network, rows by true and columns by predicted class."""
+    from emotune.report.tables import print_table
+    from emotune.studies.retrain import score_name
+
+    configured = evaluation["configured"]
+    if configured["confusion"] is None:
+        return
+    answers = [f"as {name}" for name in configured["class_names"]]
+    print_table(
+        ("true class", *answers, "recall"),
+        [
+            (name, *row, _score(configured["recall"][name]))
+            for name, row in zip(configured["class_names"], configured["confusion"], strict=True)
+        ],
+        title=score_name(evaluation, "What the configured network answers, in windows"),
+        numeric=answers,
+    )
 
 
 def _score(value: float | None) -> str:

@@ -33,17 +33,20 @@ class Metric:
 
     Calling it gives the score of `targets (n,)` and `probabilities (n, n_classes)`, and NaN where the score
     is undefined: no rows, a probability that is not finite (a network that diverged would otherwise still
-    read about chance), or a case that the metric has no value for.
+    read about chance), or targets of fewer classes than the metric compares.
 
     Attributes:
         name: its name on the command line and in files.
         maximise: whether more is better.
-        function: the score; it may rely on finite probabilities and at least one row.
+        function: the score; it may rely on finite probabilities, at least one row, and `min_classes` classes.
+        min_classes: the fewest classes that the targets must hold. The recall of a person's only class says nothing
+            of telling classes apart: who always answers that class has a balanced accuracy of 1, or 0.
     """
 
     name: str
     maximise: bool
     function: Callable[[NDArray[np.int64], NDArray[np.floating[Any]]], float]
+    min_classes: int = 1
 
     def __call__(self, targets: NDArray[np.int64], probabilities: NDArray[np.floating[Any]]) -> float:
         """The score, a plain float; NaN where it is undefined.
@@ -58,6 +61,8 @@ class Metric:
             )
         if len(targets) == 0 or not np.isfinite(probabilities).all():
             return math.nan
+        if self.min_classes > 1 and not _has_classes(targets, self.min_classes):
+            return math.nan
         return self.function(targets, probabilities)
 
     def better(self, a: float, b: float) -> bool:
@@ -65,6 +70,11 @@ class Metric:
         if math.isnan(a) or math.isnan(b):
             return math.isnan(b) and not math.isnan(a)
         return a > b if self.maximise else a < b
+
+
+def _has_classes(targets: NDArray[np.int64], n: int) -> bool:
+    # Two is what every metric asks for, and is told without sorting.
+    return bool((targets != targets[0]).any()) if n == 2 else len(np.unique(targets)) >= n
 
 
 def _balanced_accuracy(targets: NDArray[np.int64], probabilities: NDArray[np.floating[Any]]) -> float:
@@ -90,10 +100,7 @@ def _macro_f1(targets: NDArray[np.int64], probabilities: NDArray[np.floating[Any
 def _cohen_kappa(targets: NDArray[np.int64], probabilities: NDArray[np.floating[Any]]) -> float:
     from sklearn.metrics import cohen_kappa_score
 
-    predicted = probabilities.argmax(axis=1)
-    if (targets == targets[0]).all() and (predicted == targets[0]).all():
-        return math.nan  # one class on both sides: agreement by chance is complete, 0/0
-    return float(cohen_kappa_score(targets, predicted))
+    return float(cohen_kappa_score(targets, probabilities.argmax(axis=1)))
 
 
 def _roc_auc(targets: NDArray[np.int64], probabilities: NDArray[np.floating[Any]]) -> float:
@@ -102,8 +109,6 @@ def _roc_auc(targets: NDArray[np.int64], probabilities: NDArray[np.floating[Any]
     from sklearn.metrics import roc_auc_score
 
     present = np.unique(targets)
-    if len(present) < 2:
-        return math.nan
     return float(roc_auc_score(targets[:, None] == present, probabilities[:, present], average="macro"))
 
 
@@ -118,11 +123,11 @@ def _log_loss(targets: NDArray[np.int64], probabilities: NDArray[np.floating[Any
 METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("balanced_accuracy", True, _balanced_accuracy),
+        Metric("balanced_accuracy", True, _balanced_accuracy, min_classes=2),
         Metric("accuracy", True, _accuracy),
-        Metric("macro_f1", True, _macro_f1),
-        Metric("cohen_kappa", True, _cohen_kappa),
-        Metric("roc_auc", True, _roc_auc),
+        Metric("macro_f1", True, _macro_f1, min_classes=2),
+        Metric("cohen_kappa", True, _cohen_kappa, min_classes=2),
+        Metric("roc_auc", True, _roc_auc, min_classes=2),
         Metric("log_loss", False, _log_loss),
     )
 }

@@ -20,6 +20,7 @@ from emotune.evaluation.grouping import natural_order
 from emotune.evaluation.metrics import Metric, defined
 
 __all__ = [
+    "CROSS_VALIDATED_VARIANCE",
     "MIN_PEOPLE",
     "Interval",
     "PairedComparison",
@@ -32,6 +33,11 @@ __all__ = [
 MIN_PEOPLE = 6  # the fewest pairs with which an exact two-sided test can reach p < 0.05: 2 / 2^6 = 0.031
 LEVEL = 0.95
 N_SIGN_FLIPS = 9_999  # every one of the 2^n up to 13 people, a random sample above
+
+# How much more the mean of cross-validated scores varies than that of independent ones where labels are permuted: with
+# scores sum_k y_i y_k K_ik over the other people k, each pair (i, k) is in two scores, and their covariances add up to
+# the variances.
+CROSS_VALIDATED_VARIANCE = 2.0
 
 # Scores by person, or in the same order of people; None or NaN where a person's score is undefined.
 Scores = Mapping[str, float | None] | Sequence[float | None] | NDArray[np.floating[Any]]
@@ -112,16 +118,42 @@ def per_person_scores(
     }
 
 
-def interval_over_people(scores_per_person: Scores, *, level: float = LEVEL) -> Interval:
+def interval_over_people(scores_per_person: Scores, *, level: float = LEVEL, cross_validated: bool = False) -> Interval:
     """Student's t interval of the mean over people.
 
     It holds for people drawn at random from those the model is meant for. A t interval, since a percentile
     bootstrap that claims 95 % covers 74 % with 3 people and 88 % with 8. Undefined below 6 people and where
     all scores are the same (their spread says nothing then); people without a score are left out.
+
+    How often it covers the truth, measured on 20,000 simulated studies of 60 windows a person: 94 to 95 % from 6
+    people on where scores spread evenly around 0.7; with a tail of people for whom the model works less well it is
+    less, as for any interval of so few numbers: 90 % with 6 people, 93 % with 20 and 94 % with 36 where the mean is
+    0.9, and 79, 87 and 90 % where most people have about 1.0 and a few are near 0.5. A mean near 1 is therefore less
+    sure than its interval says.
+
+    Cross-validated scores are not independent: who tests one model trains the others, so whatever two people have in
+    common by chance raises (or lowers) the scores of both. Of a model that adds up its training rows every pair of
+    people counts twice where there is nothing to find, which makes the mean's variance twice s²/n. An interval without
+    it covers chance in 84 to 90 % of such runs, with it in 94 to 97 % (`make coverage`). Where a model is sure of what
+    it has learnt the doubled one is too wide.
+
+    Args:
+        scores_per_person: by name, or in any order.
+        level: how often it is to cover the mean of all people.
+        cross_validated: whether the scores are of several models, each trained on people that others test.
+
+    References:
+        Nadeau and Bengio (2003), Inference for the generalization error: 1/J + n_test/n_train, which is twice 1/n for
+        people left out one by one.
+        Bengio and Grandvalet (2004), No unbiased estimator of the variance of K-fold cross-validation.
     """
     values = list(scores_per_person.values()) if isinstance(scores_per_person, Mapping) else scores_per_person
     scores = _as_array(values)
-    return _t_interval(scores[np.isfinite(scores)], level, "people", variance_factor=None)
+    scores = scores[np.isfinite(scores)]
+    if not cross_validated:
+        return _t_interval(scores, level, "people", variance_factor=None)
+    factor = CROSS_VALIDATED_VARIANCE / max(len(scores), 1)
+    return _t_interval(scores, level, "people", variance_factor=factor, corrected=", variance doubled: cross-validated")
 
 
 def paired_comparison(a: Scores, b: Scores, *, level: float = LEVEL) -> PairedComparison:
@@ -209,7 +241,14 @@ def _comparison(
     return PairedComparison(interval.mean, interval, p_value, effect_size, len(differences), test)
 
 
-def _t_interval(scores: NDArray[np.float64], level: float, of: str, *, variance_factor: float | None) -> Interval:
+def _t_interval(
+    scores: NDArray[np.float64],
+    level: float,
+    of: str,
+    *,
+    variance_factor: float | None,
+    corrected: str = ", Nadeau-Bengio variance",
+) -> Interval:
     """Student's t interval of the mean; the mean's variance is `variance_factor` s², and s²/n where None."""
     from scipy.stats import t
 
@@ -221,8 +260,8 @@ def _t_interval(scores: NDArray[np.float64], level: float, of: str, *, variance_
         return Interval(mean, None, None, n, level, f"undefined: all {n} {of} are equal")
     error = scores.std(ddof=1) * math.sqrt(1.0 / n if variance_factor is None else variance_factor)
     low, high = t.interval(level, n - 1, loc=mean, scale=error)
-    corrected = "" if variance_factor is None else ", Nadeau-Bengio variance"
-    return Interval(mean, float(low), float(high), n, level, f"Student's t over {n} {of}{corrected}")
+    method = f"Student's t over {n} {of}" + ("" if variance_factor is None else corrected)
+    return Interval(mean, float(low), float(high), n, level, method)
 
 
 def _differences(a: Scores, b: Scores) -> NDArray[np.float64]:

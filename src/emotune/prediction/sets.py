@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from emotune.data.scaling import Scaler
 from emotune.errors import InputError
-from emotune.evaluation.metrics import metric_named
+from emotune.evaluation.metrics import defined, metric_named
 from emotune.evaluation.protocols import PROTOCOLS
 from emotune.features.extraction import AllRejected
 from emotune.features.findings import findings_of_set
@@ -61,7 +61,7 @@ class SetPrediction:
         interpolated: in how many recordings each channel that the model knows is missing.
         target: what the set knows, as in `valence > 3`; empty where it does not know the model's classes.
         n_known: recordings of which it knows that, and whose people the model has not been trained or validated on.
-        balanced_accuracy: over those recordings; None where there are none.
+        balanced_accuracy: over those recordings; None where there are none, or all are of one class.
         is_training_data: whether these are the recordings that the model was trained on.
         known_people: names that people of the training and validation parts have too.
         findings: what the checks found, the same thing said once.
@@ -163,7 +163,7 @@ def predict_set(
     score = None
     if len(known):
         means = np.array([list(every[row].probabilities.values()) for row in known])
-        score = metric_named("balanced_accuracy")(np.array(labels)[known], means)
+        score = defined(metric_named("balanced_accuracy")(np.array(labels)[known], means))
     return SetPrediction(
         class_names=bundle.class_names,
         recordings=tuple(every),

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from emotune.data.normalising import data_identity, labelled
 from emotune.evaluation.ledger import Ledger
-from emotune.evaluation.metrics import Metric, measure
-from emotune.evaluation.significance import interval_over_people, paired_comparison, per_person_scores
+from emotune.evaluation.metrics import Metric
+from emotune.evaluation.protocols import WORDS, protocol_of
+from emotune.evaluation.scores import score_card
+from emotune.evaluation.significance import paired_comparison
 from emotune.evaluation.splits import Split
 from emotune.files import fingerprint
 from emotune.models.answering import answers
@@ -132,16 +134,21 @@ def evaluate(
         why="retrain: default and configured network",
     )
     inputs, targets = prepared.part(split.test)
-    subjects = dataset.groups["subject"][split.test]
-    majority_class = int(np.bincount(dataset.targets[split.train]).argmax())
+    groups = {name: names[split.test] for name, names in dataset.groups.items()}
     networks: dict[str, Any] = {}
     for name, trained in (("default", default), ("configured", configured)):
-        probabilities = trained.probabilities(inputs)
-        people = per_person_scores(metric, targets, probabilities, subjects)
+        card = score_card(
+            metric,
+            targets,
+            trained.probabilities(inputs),
+            dataset.class_names,
+            groups,
+            train_targets=dataset.targets[split.train],
+            protocol=protocol_of(split).name,
+            seed=split.seed,
+        )
         networks[name] = {
-            **measure(targets, probabilities, dataset.class_names, majority_class=majority_class),
-            "per_person": people,
-            "over_people": interval_over_people(people).to_dict(),
+            **card,
             "validation_score": trained.fit.score,
             "hyperparameters": dict(trained.hyperparameters),
             "n_parameters": int(trained.model.count_params()),
@@ -157,6 +164,7 @@ def evaluate(
         "target": dataset.provenance.get("target"),
         "normalisation": prepared.normalisation.to_dict(),
         "score_label": prepared.score_label,
+        "watermark": prepared.watermark,
         "class_counts": dataset.provenance.get("class_counts"),
         "findings": [finding.to_dict() for finding in prepared.findings],
         "n_people": len(networks["default"]["per_person"]),
@@ -208,20 +216,24 @@ def _chosen_on(names: Mapping[str, Sequence[str]]) -> set[str]:
 def measured_on(evaluation: Mapping[str, Any]) -> str:
     """What the test part was, in words that claim no more than its protocol holds: "3 people never seen"."""
     split, chosen_with = evaluation["split"], evaluation.get("chosen_with", [])
-    # Of who is standardised by their own windows, something was seen.
-    unseen = " never trained on" if evaluation.get("score_label") else " never seen"
+    unseen = " never seen"
+    if evaluation.get("watermark"):
+        unseen = ""  # the audit found that something of them was
+    elif evaluation.get("score_label"):
+        unseen = " never trained on"  # of who is standardised by their own windows, something was seen
     people = split["people"]
     test = people.get("test", [])
     who = _counted(len(test), "person", "people")
     known = _chosen_on(people) & {*test}
-    if split["protocol"] == "trial":
-        what = _counted(len(split.get("trials", {}).get("test", ())), "trial", "trials")
-        rest = "of people who were trained on" if test else "of people who are not known"
-        if len(test) == 1:
-            rest = "of a person who was trained on"
-        said, never = f"{what}{{}}, {rest}", unseen
-    elif split["protocol"] == "subject":
+    protocol = split["protocol"]
+    if protocol in ("trial", "session", "stimulus"):
+        said, never = f"{_names_of_test(split, protocol)}{{}}, {_whose(len(test), len(known))}", unseen
+    elif protocol == "subject+stimulus":
+        said, never = f"{who}{{}}, with {_names_of_test(split, 'stimulus')}{{}}", unseen
+    elif protocol in ("subject", "loso"):
         said, never = f"{who}{{}}", unseen
+    elif protocol == "window":
+        said, never = "windows of trials that were trained on", ""
     elif not test:
         said, never = "your own test part, of people who are not known", ""
     elif known:
@@ -229,8 +241,25 @@ def measured_on(evaluation: Mapping[str, Any]) -> str:
     else:
         said, never = f"your own test part, {who}{{}}", unseen
     if chosen_with:
-        return f"{said.format('')}, {len(chosen_with)} of them seen by the search that chose this configuration"
-    return said.format(never)
+        return f"{said.replace('{}', '')}, {len(chosen_with)} of them seen by the search that chose this configuration"
+    return said.replace("{}", never)
+
+
+def _names_of_test(split: Mapping[str, Any], column: str) -> str:
+    """How many trials, sessions or stimuli the test part has."""
+    names = split.get("trials", {}) if column == "trial" else split.get("groups", {}).get(column, {})
+    return _counted(len(names.get("test", ())), *WORDS[column])
+
+
+def _whose(n_people: int, n_known: int) -> str:
+    """Whether those who test were trained on, where trials, sessions or stimuli were held apart."""
+    if not n_people:
+        return "of people who are not known"
+    if n_known == n_people:
+        return "of a person who was trained on" if n_people == 1 else "of people who were trained on"
+    if not n_known:
+        return "of a person who was not trained on" if n_people == 1 else "of people who were not trained on"
+    return f"of {n_people} people of whom {n_known} {'was' if n_known == 1 else 'were'} trained on"
 
 
 def score_name(evaluation: Mapping[str, Any], name: str) -> str:
