@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -109,7 +110,7 @@ def test_quiet_prints_what_is_wrong_and_the_end(project, capsys):
 def test_a_saved_split_is_audited_as_it_was_saved(project, capsys):
     dataset = load_dataset("table.npz", FeatureSettings())
     split = split_dataset(dataset, seed=5, protocol="trial")
-    save_split("mine.json", split, data=dataset.name, data_fingerprint=dataset.fingerprint)
+    save_split("mine.json", split, dataset=dataset)
     code, lines, _ = audited(capsys, "--split", "mine.json")
     assert code == 0 and lines[1] == "Protocol trial: a score is about new trials."
     assert results(lines)["people: how many, and whether they are known"] == "warning"
@@ -124,13 +125,14 @@ def test_a_saved_split_is_audited_as_it_was_saved(project, capsys):
         (["--data", "bare.npz"], "Expected a subject or a trial for each row of bare.npz"),
         (["--data", "bare.npz", "--folds", "3"], "Expected a subject or a trial for each row of bare.npz"),
         (["--split", "none.json"], "Expected a saved split in none.json. Received: no such file."),
-        (["--split", "x.json", "--protocol", "trial"], "Expected --split or --protocol. Received: both"),
+        (["--split", "x.json", "--folds", "3"], "Expected --split or --folds. Received: both"),
         (["--split", "other.json"], "Expected in other.json a split of these data. Received: one of other.npz"),
     ],
 )
 def test_what_cannot_be_divided_is_one_line(project, capsys, words, expected):
     dataset = load_dataset("table.npz", FeatureSettings())
-    save_split("other.json", split_dataset(dataset, seed=0), data="other.npz", data_fingerprint="another")
+    other = replace(dataset, name="other.npz", fingerprint="x")
+    save_split("other.json", split_dataset(dataset, seed=0), dataset=other)
     code, lines, error = audited(capsys, *words)
     assert code == 2 and lines == []
     assert error.startswith(f"error: {expected}") and error.count("\n") == 1

@@ -42,11 +42,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_data_arguments(parser.add_argument_group("data"))
     split = parser.add_argument_group("split")
     add_split_arguments(split)
-    which = split.add_mutually_exclusive_group()
-    which.add_argument(
+    split.add_argument(
         "--folds", type=_folds, metavar="K", help="audit each of K outer folds in place of the single split"
     )
-    which.add_argument("--split", metavar="FILE", help="audit a saved split, whatever the protocol and seed are")
     add_output_arguments(parser)
 
 
@@ -60,9 +58,9 @@ def run(arguments: Namespace) -> int:
     from emotune.evaluation.protocols import protocol_named
 
     arguments.root = project_folder()
-    if arguments.split and arguments.protocol:
+    if arguments.split and arguments.folds:
         raise InputError(
-            f"Expected --split or --protocol. Received: both; {arguments.split} has a protocol. Drop one of them."
+            f"Expected --split or --folds. Received: both. {arguments.split} is one split: drop one of them."
         )
     configuration = configured(arguments)
     if configuration.protocol:
@@ -104,7 +102,7 @@ def _splits(arguments: Namespace, dataset: Dataset, protocol: str, seed: int) ->
     from emotune.evaluation.splits import OWN_PARTS, load_split
 
     if arguments.split:
-        return [load_split(arguments.split, data_fingerprint=dataset.fingerprint)]
+        return [load_split(arguments.split, dataset=dataset)]
     if not arguments.folds:
         return [split_dataset(dataset, seed=seed, protocol=protocol or None)]
     if not protocol:

@@ -156,7 +156,7 @@ def interval_over_people(scores_per_person: Scores, *, level: float = LEVEL, cro
     return _t_interval(scores, level, "people", variance_factor=factor, corrected=", variance doubled: cross-validated")
 
 
-def paired_comparison(a: Scores, b: Scores, *, level: float = LEVEL) -> PairedComparison:
+def paired_comparison(a: Scores, b: Scores, *, level: float = LEVEL, cross_validated: bool = False) -> PairedComparison:
     """Compare two models on the same people: `a` minus `b`.
 
     The interval is Student's t on the differences. The p-value is that of the sign-flip permutation test of the
@@ -165,12 +165,25 @@ def paired_comparison(a: Scores, b: Scores, *, level: float = LEVEL) -> PairedCo
     signed ranks it keeps the sizes of the differences and needs no rule for ties and zeros, which are common
     where accuracies are counted on few windows.
 
+    Differences of cross-validated scores are not independent either, though less so than the scores: over 300 runs of
+    12 people left out one by one (logistic regression and an SVM) an interval as if they were covered the truth in 92
+    to 94 %, and 6 to 9 % had p <= 0.05 where nothing was to be found; with the variance doubled it was 98 to 99 %.
+    The doubled one is taken there, with a t-test that goes by it: rather too careful than not enough.
+
+    Args:
+        a: scores by person, or in any order.
+        b: of the same people.
+        level: of the interval.
+        cross_validated: whether the scores are of several models, each trained on people that others test.
+
     Raises:
         InputError: if the two are not of the same people.
     """
     from scipy.stats import permutation_test
 
     differences = _differences(a, b)
+    if cross_validated:
+        return _cross_validated_comparison(differences, level)
     interval = _t_interval(differences, level, "people", variance_factor=None)
     n = len(differences)
     if n < MIN_PEOPLE:
@@ -186,6 +199,18 @@ def paired_comparison(a: Scores, b: Scores, *, level: float = LEVEL) -> PairedCo
     )
     name = f"sign-flip permutation ({'exact' if exact else f'{N_SIGN_FLIPS} random flips'})"
     return _comparison(differences, interval, float(flipped.pvalue), name)
+
+
+def _cross_validated_comparison(differences: NDArray[np.float64], level: float) -> PairedComparison:
+    from scipy.stats import t
+
+    interval = interval_over_people(differences, level=level, cross_validated=True)
+    n = len(differences)
+    if interval.low is None:
+        return _comparison(differences, interval, None, interval.method)
+    error = math.sqrt(CROSS_VALIDATED_VARIANCE / n * differences.var(ddof=1))
+    p_value = float(2.0 * t.sf(abs(differences.mean()) / error, n - 1))
+    return _comparison(differences, interval, p_value, "paired t, variance doubled: cross-validated")
 
 
 def nadeau_bengio(

@@ -137,6 +137,8 @@ def load_split(path: Path | str, *, dataset: Dataset) -> Split:
             fold=None if content["fold"] is None else (content["fold"][0], content["fold"][1]),
             groups=content["groups"],
         )
+    except InputError:
+        raise
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InputError(f"Expected a split in {path}. Received: {type(error).__name__}: {error}. {remedy}") from error
     if split.fingerprint != content["fingerprint"]:

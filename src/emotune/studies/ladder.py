@@ -141,6 +141,7 @@ def climb(
             train_targets=np.concatenate(trained_on),
             protocol=rung.name,
             seed=seed,
+            cross_validated=True,
         )
         if not learner.gives_probabilities:
             card |= {name: None for name in _OF_PROBABILITIES if name in card}
@@ -375,7 +376,8 @@ def _difference(rung: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[s
     """A rung's score minus the reference's, paired over the people that both tested."""
     first, second = rung["card"]["per_person"], reference["card"]["per_person"]
     both = [name for name in first if name in second]
-    compared = paired_comparison({name: first[name] for name in both}, {name: second[name] for name in both}).to_dict()
+    ours, theirs = ({name: scores[name] for name in both} for scores in (first, second))
+    compared = paired_comparison(ours, theirs, cross_validated=True).to_dict()
     if not both and rung["score"] is not None and reference["score"] is not None:
         compared["mean_difference"] = rung["score"] - reference["score"]
     return compared
