@@ -297,6 +297,22 @@ def test_a_winner_of_another_split_is_taken_where_told_and_the_people_it_has_see
     assert "its score flatters the configured network" in capsys.readouterr().out
 
 
+def test_the_evaluation_and_the_bundle_say_what_they_belong_to(project):
+    assert project.run("--quiet") == 0
+    evaluation, bundle = project.evaluation(), Bundle.load(project.models / "bundle")
+    names = {"data", "split", "features", "space", "code"}
+    assert set(evaluation["fingerprints"]) == {*names, "configured"}
+    assert {name: evaluation["fingerprints"][name] for name in names} == bundle.provenance["fingerprints"]
+    assert evaluation["versions"]["code"] == evaluation["fingerprints"]["code"]
+    assert {"seed", "command", "versions", "machine"} <= {*evaluation} & {*bundle.provenance}
+    before = evaluation["fingerprints"]
+    file = project.root / "src" / "hyperparameter_tuner.py"
+    project.space(file.read_text(encoding="utf-8") + "\nMORE = 1\n")
+    assert project.run("--quiet") == 0
+    after = project.evaluation()["fingerprints"]
+    assert [name for name in before if before[name] != after[name]] == ["space"]
+
+
 def test_a_split_that_leaks_is_refused_and_marks_every_score_where_it_is_allowed(project, capsys):
     assert project.run("--protocol", "window") == 2
     assert "--allow-leakage goes on all the same, and marks every score." in capsys.readouterr().err

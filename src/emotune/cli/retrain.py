@@ -233,12 +233,13 @@ def _train_and_evaluate(
     from emotune.prediction.bundle import Bundle
     from emotune.search.hypermodel import load_hypermodel
     from emotune.search.space import Defaults, Replay
-    from emotune.studies.provenance import provenance
+    from emotune.studies.provenance import fingerprints, provenance
     from emotune.studies.retrain import evaluate, train_configuration
 
     prepare_backend()
     metric = metric_named(configuration.metric)
-    hypermodel = load_hypermodel(arguments.root / "src" / "hyperparameter_tuner.py", prepared.problem)
+    space = arguments.root / "src" / "hyperparameter_tuner.py"
+    hypermodel = load_hypermodel(space, prepared.problem)
     strict = arguments.from_best and best is not None
     values = best.hyperparameters if strict and best else configuration.hyperparameters
     for note in _check_builds(hypermodel, configuration, values, strict=strict):
@@ -255,7 +256,10 @@ def _train_and_evaluate(
     default = train_configuration(hypermodel, Defaults(), prepared, **settings)
     say(f"Trained the default network: {_training(default, prepared)}.")
     dataset, command = prepared.dataset, shlex.join(["python", "src/train_emotion_model.py", *arguments.given])
-    origin = provenance(configuration.seed, command)
+    origin = {
+        **provenance(configuration.seed, command),
+        "fingerprints": fingerprints(dataset, prepared.split, space=space),
+    }
     content: dict[str, Any] = {
         "model": configured.model,
         "class_names": dataset.class_names,

@@ -13,12 +13,14 @@ from typing import Any
 import emotune
 from emotune.data.dataset import Dataset
 from emotune.data.normalising import FROM_TRAINING, Normalisation
+from emotune.evaluation.splits import Split
 from emotune.features.settings import FeatureSettings
 from emotune.features.vector import FEATURE_VERSION
 from emotune.files import fingerprint, fingerprint_of_file
+from emotune.search.hypermodel import fingerprint_of_source
 from emotune.search.presence import n_cores
 
-__all__ = ["code_fingerprint", "features_in_short", "features_of", "provenance"]
+__all__ = ["code_fingerprint", "features_in_short", "features_of", "fingerprints", "provenance"]
 
 _PACKAGES = ("keras", "tensorflow", "keras-tuner", "optuna", "mne", "numpy", "scipy", "scikit-learn")
 
@@ -45,6 +47,23 @@ def code_fingerprint() -> str:
     package = Path(emotune.__file__).parent
     files = sorted(file for file in package.rglob("*.py"))
     return fingerprint({file.relative_to(package).as_posix(): fingerprint_of_file(file) for file in files})
+
+
+def fingerprints(dataset: Dataset, split: Split, *, space: Path) -> dict[str, str]:
+    """What a result belongs to, each as a fingerprint: `data`, `split`, `features`, `space` and `code`.
+
+    Args:
+        dataset: the rows.
+        split: their parts.
+        space: the user's file with the hypermodel; modules beside it that it imports count.
+    """
+    return {
+        "data": dataset.fingerprint,
+        "split": split.fingerprint,
+        "features": features_of(dataset)["fingerprint"],
+        "space": fingerprint_of_source(space, modules=space.parent),
+        "code": code_fingerprint(),
+    }
 
 
 def features_of(dataset: Dataset) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def evaluate(
         prepared: the data and its parts.
         metric: what is compared per person.
         ledger: where the opening is written down.
-        provenance: seed, versions and command.
+        provenance: seed, versions, command and fingerprints.
         chosen_with: people (or trials) of the test part that the configuration was chosen with; see `seen_by_search`.
     """
     dataset, split = prepared.dataset, prepared.split
@@ -175,12 +175,13 @@ def evaluate(
         **networks,
         "configured_minus_default": comparison.to_dict(),
         "openings": openings,
+        **provenance,
         "fingerprints": {
+            **provenance.get("fingerprints", {}),
             "data": dataset.fingerprint,
             "split": split.fingerprint,
             "configured": fingerprint(dict(configured.hyperparameters)),
         },
-        **provenance,
     }
 
 
