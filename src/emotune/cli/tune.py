@@ -193,8 +193,8 @@ def _search(arguments: Namespace, configuration: Configuration, models: Path, be
             repeats, folds = drawings(tuning.method.total)
             if fits and repeats == 1:
                 print(
-                    f"With fewer than {FULL_FROM_TRIALS} trials the best are confirmed on {repeats} × {folds} folds, in "
-                    "place of 3 × 5."
+                    f"With fewer than {FULL_FROM_TRIALS} trials the best are confirmed on {repeats} × {folds} folds, "
+                    "in place of 3 × 5."
                 )
         progress = Progress(
             metric,
