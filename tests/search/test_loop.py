@@ -589,6 +589,19 @@ class TestAWholeSearch:
         again = tune(2, inner_folds=3, seeds_per_trial=2)
         assert again.run(Watcher()) == trials
 
+    def test_whose_folds_would_hold_one_class_is_not_confirmed_and_says_why(self, tune, prepared):
+        tuning = tune(2)
+        said = []
+        tuning.say = said.append
+        dataset = prepared.dataset
+        people = dataset.groups["subject"]
+        alone = (people == people[prepared.split.train][0]).astype(np.int64)
+        tuning.prepared = replace(prepared, dataset=replace(dataset, targets=alone))
+        trials = [Trial(number, "complete", {"units": 8 + number}, score=0.5 + number / 10) for number in range(2)]
+        assert tuning.confirm(trials, lambda done, total: None) is None
+        assert said[0].startswith("The winner is not confirmed on folds: Expected in each of 4 folds by people every")
+        assert said[0].endswith("Take fewer folds, or add people of each class.")
+
     def test_by_hyperband_goes_on_fold_by_fold(self, tune):
         trials = tune(6, method="keras-tuner", algorithm="hyperband", inner_folds=2).run(Watcher())
         assert [trial.state for trial in trials] == ["complete"] * 6

@@ -1,6 +1,7 @@
 """The choice among candidates: who they are, the folds they share, the judgement and its words."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -246,3 +247,15 @@ def test_the_folds_hold_out_what_the_protocol_does(prepared_by_stimulus):
     stimuli = dataset.groups["stimulus"][np.concatenate((split.train, split.validation))]
     for order in plan.orders:
         assert not set(stimuli[order.train]) & set(stimuli[order.validation])
+
+
+def test_people_who_show_one_class_are_held_out_several_at_once(prepared):
+    dataset = prepared.dataset
+    people = np.unique(dataset.groups["subject"][prepared.split.train])
+    targets = np.isin(dataset.groups["subject"], people[::2]).astype(np.int64)
+    shown = replace(prepared, dataset=replace(dataset, targets=targets))
+    candidates = candidates_of([trial(0, 0.5), trial(1, 0.7)], maximise=True)
+    plan = fold_orders(candidates, shown, repeats=3, folds=5, seed=0, all_chosen_by=False)
+    assert (len(people), plan.n_folds, plan.left_out) == (4, 2, ())
+    for order in plan.orders:
+        assert set(targets[prepared.split.train][order.validation]) == {0, 1}

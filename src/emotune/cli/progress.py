@@ -133,7 +133,8 @@ class Progress:
             what = f"failed: {trial.reason.rstrip('.')}"
         else:
             name = labelled(self._metric.name, self._label)
-            what = f"{name} {trial.score:.3f}, {len(trial.scores)} epochs, {trial.state}"
+            fits = f" in {len(trial.fits)} fits" if trial.fits else ""
+            what = f"{name} {trial.score:.3f}, {len(trial.scores)} epochs{fits}, {trial.state}"
         line = f"trial {trial.number:>3}: {what}, {trial.seconds:.1f} s"
         if best is not None:
             # Of a trial that failed there is no score that the word would stand beside.

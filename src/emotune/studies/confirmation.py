@@ -15,9 +15,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from emotune.data.dataset import Dataset
 from emotune.data.normalising import labelled
-from emotune.evaluation.folds import protocol_folds
+from emotune.errors import InputError
+from emotune.evaluation.folds import Fold, protocol_folds
 from emotune.evaluation.metrics import Metric
 from emotune.evaluation.protocols import protocol_of
 from emotune.evaluation.significance import PairedComparison, nadeau_bengio, paired_comparison
@@ -260,7 +263,8 @@ class FoldPlan:
 
     Attributes:
         orders: one for each candidate on each fold, candidate by candidate, drawing by drawing.
-        n_folds: folds that a drawing really has: no more than there are people, or what else is held out.
+        n_folds: folds that a drawing really has: no more than there are people, or what else is held out, and no
+            more than can all be trained and scored.
         repeats: drawings.
         held_out: what a fold holds out, in words: `people`, `trials`, `people and stimuli`.
         left_out: the one person that each fold of all drawings holds out; empty where folds hold more, or others.
@@ -295,10 +299,9 @@ def fold_orders(
     split, dataset = prepared.split, prepared.dataset
     rows = np.concatenate((split.train, split.validation)) if all_chosen_by else split.train
     columns = protocol_of(split).columns
-    drawn, held_out = [], ""
-    for repeat in range(repeats):
-        drawing, held_out = protocol_folds(dataset, rows, columns, folds, seed_of(seed, "folds", repeat))
-        drawn.append(drawing)
+    drawn, held_out = _drawn(
+        dataset, rows, columns, folds, [seed_of(seed, "folds", repeat) for repeat in range(repeats)]
+    )
     # Workers count the training rows first and then the validation rows.
     always = np.arange(len(rows), len(split.train) + len(split.validation), dtype=np.int64)
     parts = [(np.concatenate((train, always)), held) for drawing in drawn for train, held in drawing]
@@ -318,6 +321,21 @@ def fold_orders(
         people = [np.unique(dataset.groups["subject"][rows[held]]) for _, held in parts]
         left_out = tuple(str(names[0]) for names in people) if all(len(names) == 1 for names in people) else ()
     return FoldPlan(orders, len(drawn[0]), repeats, held_out, left_out, all_chosen_by)
+
+
+def _drawn(
+    dataset: Dataset, rows: NDArray[np.int64], columns: Sequence[str], folds: int, seeds: Sequence[int]
+) -> tuple[list[list[Fold]], str]:
+    """As many folds as there may be up to `folds`, once for each seed: where people show one class, one is too few."""
+    refused = None
+    for n_folds in range(folds, 1, -1):
+        try:
+            drawn = [protocol_folds(dataset, rows, columns, n_folds, seed) for seed in seeds]
+        except InputError as error:
+            refused = refused or error
+        else:
+            return [drawing for drawing, _ in drawn], drawn[0][1]
+    raise refused or InputError(f"`folds` must be at least 2. Received: {folds}. Take such as 5.")
 
 
 def judge(
