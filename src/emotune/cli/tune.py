@@ -301,7 +301,7 @@ def _report(
             ("configuration", "in the search", f"on {confirmation.folds}", "seconds a fit"),
             rows,
             title=f"{score_name}, trained again and scored on {confirmation.held_out} that the search "
-            + ("chose by too, in other folds:" if confirmation.chosen_by else "did not choose by:"),
+            + ("chose by too:" if confirmation.chosen_by else "did not choose by:"),
         )
         print(confirmation.sentence)
     print_table(
