@@ -4,7 +4,7 @@ import pytest
 
 from emotune.cli.progress import Progress, Reading, duration
 from emotune.evaluation.metrics import metric_named
-from emotune.search.trials import Trial
+from emotune.search.trials import FitScore, Trial
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,24 @@ def test_reading_is_said_only_when_it_takes_long(capsys, monkeypatch):
     for done in (1, 2, 3):
         reading.read(done, 9)
     assert capsys.readouterr().out == "reading recordings: 2 of 9\n"
+
+
+def test_a_trial_of_several_fits_says_how_many(capsys):
+    fits = tuple(FitScore(fold, 0, 0.5, 1, 2) for fold in range(3))
+    with Progress(metric_named("accuracy"), 2, [], 60.0) as progress:
+        progress.ended(Trial(0, "complete", score=0.5, scores=(0.5,) * 6, fits=fits))
+    assert "accuracy 0.500, 6 epochs in 3 fits, complete" in capsys.readouterr().out
+
+
+def test_a_fit_on_folds_is_a_part_of_a_trial_of_several(capsys, monkeypatch):
+    clock = iter(range(0, 10_000, 10))
+    monkeypatch.setattr("emotune.cli.progress.time.monotonic", lambda: float(next(clock)))
+    progress = Progress(metric_named("accuracy"), 4, [], 60.0, fits=6, fits_per_trial=3)
+    progress.started(0)
+    for number in range(2):
+        progress.ended(Trial(number, "complete", score=0.5, scores=(0.5,)))
+    # Two trials in 10 s with two to come, and six fits that are two more.
+    assert capsys.readouterr().out.splitlines()[1].endswith("about 20 s left")
 
 
 def test_the_time_left_counts_what_is_still_to_confirm(capsys, monkeypatch):

@@ -145,6 +145,27 @@ def test_kill_9_of_a_worker_and_then_of_the_search_loses_nothing(root, start):
     assert list((root / "models").glob(".*.json")) == []
 
 
+def test_kill_9_in_the_middle_of_a_trial_of_several_fits_redoes_it_whole(root, start):
+    folds = ("--workers", 2, "--inner-folds", 2, "--seeds-per-trial", 2)
+    search = start(3, *folds)
+    lines_until(search, 1)
+    search.kill()
+    search.wait()
+    search = start(3, *folds)
+    out, errors = search.communicate(timeout=120)
+    assert search.returncode == 0, errors
+    assert "A trial is the mean over 2 inner folds by people × 2 seeds." in out
+    trials = stored(root)
+    assert [trial.state.name for trial in trials] == ["COMPLETE"] * 3
+    for trial in trials:
+        fits = trial.user_attrs["emotune"]["fits"]
+        assert [(fit["fold"], fit["draw"]) for fit in fits] == [(0, 0), (1, 0), (0, 1), (1, 1)]
+        assert trial.value == pytest.approx(sum(fit["score"] for fit in fits) / 4)
+    metadata = best(root)["metadata"]
+    assert (metadata["inner_folds"], metadata["seeds_per_trial"]) == (2, 2)
+    assert "on the 2 inner folds that it was chosen by" in out
+
+
 def test_ctrl_c_saves_the_best_and_hands_back_what_was_running(root, start):
     search = start(500, "--workers", 2)
     lines_until(search, 2)

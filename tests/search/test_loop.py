@@ -1,6 +1,7 @@
 """The loop with real workers: what is proposed is trained, whatever a network or its process does."""
 
 import contextlib
+import json
 import os
 import time
 from dataclasses import dataclass, field, replace
@@ -12,14 +13,14 @@ import pytest
 from emotune.errors import EmotuneError, InputError
 from emotune.evaluation.metrics import metric_named
 from emotune.features.settings import FeatureSettings
-from emotune.files import fingerprint_of_file
+from emotune.files import fingerprint, fingerprint_of_file
 from emotune.models.problem import Problem
 from emotune.search.development import DevelopmentData, load_development_data, save_development_data
 from emotune.search.loop import Search
 from emotune.search.messages import WorkerSetup
 from emotune.search.methods import Nothing, Ticket
 from emotune.search.presence import Slots
-from emotune.search.rungs import reported, rungs
+from emotune.search.rungs import reported, reports_of, rungs
 from emotune.search.trials import Trial, read_best
 from emotune.search.workers import RECYCLE_AFTER_TRIALS, WorkerPool, warm_up
 from emotune.studies.preparation import prepare
@@ -164,6 +165,8 @@ class Bench:
 
     folder: object
     source: str = HYPERMODEL
+    folds: tuple = ()
+    seeds_per_trial: int = 1
 
     def __post_init__(self):
         inputs, targets = toy_rows(60)
@@ -187,6 +190,8 @@ class Bench:
             patience=EPOCHS,
             log=str(self.log),
             search_path=(),
+            folds=self.folds,
+            seeds_per_trial=self.seeds_per_trial,
         )
         slots = Slots(self.folder / "slots", workers)
         return Search(method, WorkerPool(setup, workers), slots, 0, observer or Watcher(), **more)
@@ -292,6 +297,72 @@ class TestTrials:
         tickets = [Ticket(0, last_epoch=EPOCHS, first_epoch=3, continues=7)]
         trial = bench.run(Scripted([{}], tickets=tickets), weights=bench.folder / "weights")[0]
         assert (trial.state, len(trial.scores)) == ("complete", EPOCHS)
+
+
+def thirds():
+    """The rows of the bench in three folds, each of the same classes."""
+    parts = [np.arange(90)[first::9] for first in range(9)]
+    held = [np.sort(np.concatenate(parts[first : first + 3])) for first in (0, 3, 6)]
+    return tuple((np.setdiff1d(np.arange(90), rows), rows) for rows in held)
+
+
+class TestTrialsOfSeveralFits:
+    def test_have_the_mean_of_every_fold_and_seed(self, bench):
+        bench.folds, bench.seeds_per_trial = thirds(), 2
+        method = Scripted([{}, {"units": 9}])
+        for trial in bench.run(method):
+            assert [(fit.fold, fit.draw) for fit in trial.fits] == [(f, s) for s in range(2) for f in range(3)]
+            assert trial.score == pytest.approx(np.mean([fit.score for fit in trial.fits]))
+            assert len({fit.score for fit in trial.fits}) > 1
+            assert [fit.n_epochs for fit in trial.fits] == [EPOCHS] * 6
+            assert len(trial.scores) == 6 * EPOCHS
+            assert trial.n_parameters == n_parameters(trial.hyperparameters["units"])
+            own, _ = trial.reports
+            # The same fold with another seed is another training.
+            assert own[0] != own[3]
+            # What a later search learns from a stored trial is what this one has reported.
+            told = {step: score for number, step, score in method.reports if number == trial.number}
+            assert told == pytest.approx(reports_of(*trial.reports, EPOCHS))
+            assert list(told) == [fit * EPOCHS + end for fit in range(6) for end in rungs(EPOCHS)]
+            assert Trial.from_dict(json.loads(json.dumps(trial.to_dict()))) == trial
+
+    def test_are_one_where_there_is_one_part_and_one_seed(self, bench):
+        (trial,) = bench.run(Scripted([{}]))
+        assert trial.fits == ()
+        assert "fits" not in trial.to_dict()
+
+    def test_end_with_the_mean_so_far_when_they_are_pruned(self, bench):
+        bench.folds = thirds()
+        method = Scripted([{}], prunes=lambda ticket, step: step == EPOCHS + 4)
+        (trial,) = bench.run(method)
+        assert (trial.state, trial.reason) == ("pruned", "pruned")
+        assert [fit.n_epochs for fit in trial.fits] == [EPOCHS, 5]
+        assert trial.score == pytest.approx(np.mean([fit.score for fit in trial.fits]))
+
+    def test_fail_with_the_fold_that_failed_and_are_redone_whole_after_a_kill(self, bench):
+        bench.folds = thirds()
+        bench.source = HYPERMODEL.replace(
+            "        if trouble", "        self.n = getattr(self, 'n', 0) + 1\n        if self.n == 2 and trouble", 1
+        ).replace('(trouble == "kill once" and', '(trouble == "kill once" and self.n == 2 and')
+        failed, redone = bench.run(Scripted([{"trouble": "raise"}, {"trouble": "kill once", "units": 7}]), workers=2)
+        assert failed.state == "failed"
+        assert failed.reason.startswith("ValueError: no such network (line ")
+        assert failed.reason.endswith(" (fold 2 of 3)")
+        assert [fit.fold for fit in failed.fits] == [0]
+        assert bench.folder.joinpath("space.killed-7").exists()
+        assert redone.state == "complete"
+        assert [fit.fold for fit in redone.fits] == [0, 1, 2]
+        assert none_alive()
+
+    def test_go_on_with_the_weights_of_each(self, bench):
+        bench.folds = thirds()
+        tickets = [Ticket(0, last_epoch=3), Ticket(1, last_epoch=EPOCHS, first_epoch=3, continues=0)]
+        weights = bench.folder / "weights"
+        short, continued = bench.run(Scripted([{}, {}], tickets=tickets), weights=weights)
+        assert [fit.n_epochs for fit in short.fits] == [3] * 3
+        assert [fit.n_epochs for fit in continued.fits] == [EPOCHS - 3] * 3
+        assert {path.name for path in weights.iterdir()} == {f"{trial}{fit}.npz" for trial in (0, 1)
+                                                             for fit in ("", ".1", ".2")}  # fmt: skip
 
 
 class TestWorkers:
@@ -491,6 +562,56 @@ class TestAWholeSearch:
         assert stored.metadata["fingerprints"] == dict(tuning.identity)
         assert not (tmp_path / "tuning" / tuning.study / "weights").exists()
         tuning.method.close()
+
+    def test_on_inner_folds_is_another_study_and_confirmed_on_all_development_people(self, tune, tmp_path, prepared):
+        plain = tune(2)
+        # What studies of one validation part have been known by from the first.
+        assert plain.identity["training"] == fingerprint([1, 4, 4, 0])
+        plain.method.close()
+        tuning = tune(2, inner_folds=3, seeds_per_trial=2)
+        changed = {name for name in plain.identity if plain.identity[name] != tuning.identity[name]}
+        assert changed == {"training"}
+        assert (tuning.held_out, len(tuning.folds), tuning.fits_per_trial) == ("people", 3, 6)
+        rows = np.concatenate((prepared.split.train, prepared.split.validation))
+        people = prepared.dataset.groups["subject"][rows]
+        for train, held in tuning.folds:
+            assert not set(people[train]) & set(people[held])
+        trials = tuning.run(Watcher())
+        assert [[fit.fold for fit in trial.fits] for trial in trials] == [[0, 1, 2] * 2] * 2
+        confirmation = tuning.confirm(trials, lambda done, total: None)
+        assert confirmation.chosen_by
+        assert "The search chose by these people too" in confirmation.sentence
+        path = tmp_path / "best.json"
+        tuning.save_best(path, trials, "command", confirmation)
+        metadata = read_best(path).metadata
+        assert (metadata["inner_folds"], metadata["seeds_per_trial"], metadata["watermark"]) == (3, 2, "")
+        tuning.method.close()
+        again = tune(2, inner_folds=3, seeds_per_trial=2)
+        assert again.run(Watcher()) == trials
+
+    def test_whose_folds_would_hold_one_class_is_not_confirmed_and_says_why(self, tune, prepared):
+        tuning = tune(2)
+        said = []
+        tuning.say = said.append
+        dataset = prepared.dataset
+        people = dataset.groups["subject"]
+        alone = (people == people[prepared.split.train][0]).astype(np.int64)
+        tuning.prepared = replace(prepared, dataset=replace(dataset, targets=alone))
+        trials = [Trial(number, "complete", {"units": 8 + number}, score=0.5 + number / 10) for number in range(2)]
+        assert tuning.confirm(trials, lambda done, total: None) is None
+        assert said[0].startswith("The winner is not confirmed on folds: Expected in each of 4 folds by people every")
+        assert said[0].endswith("Take fewer folds, or add people of each class.")
+
+    def test_by_hyperband_goes_on_fold_by_fold(self, tune):
+        trials = tune(6, method="keras-tuner", algorithm="hyperband", inner_folds=2).run(Watcher())
+        assert [trial.state for trial in trials] == ["complete"] * 6
+        assert all(len(trial.fits) == 2 for trial in trials)
+        assert trials[0].full_length
+
+    def test_of_folds_that_cannot_be_is_refused_before_a_study_is_opened(self, tune, tmp_path):
+        with pytest.raises(InputError, match="`inner_folds` must be at least 1. Received: 0"):
+            tune(2, inner_folds=0)
+        assert not list((tmp_path / "tuning").glob("optuna.db"))
 
     def test_shows_workers_training_and_validation_rows_alone(self, tune, tmp_path, prepared):
         tuning = tune(1, workers=1)

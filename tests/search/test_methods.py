@@ -10,8 +10,9 @@ from emotune.search.methods import METHODS, Nothing, StudySettings, keras_tuner_
 from emotune.search.methods.median import PRUNER_STARTUP_TRIALS
 from emotune.search.methods.method import BadStart
 from emotune.search.methods.study_name import check_study_name
+from emotune.search.rungs import reports_of
 from emotune.search.space import Defaults
-from emotune.search.trials import Trial, best_of
+from emotune.search.trials import FitScore, Trial, best_of
 
 ALL = [(method, algorithm) for method, entry in METHODS.items() for algorithm in entry.algorithms]
 
@@ -329,6 +330,34 @@ class TestPruning:
         toy.values(method, ticket)
         assert method.report(ticket, 2, 0.01) is True
         assert method.report(ticket, 4, 0.9) is False
+        method.close()
+
+    def test_judges_a_later_fit_by_the_means_of_the_others_there_and_not_by_its_own_first_fit(self, make_toy, pair):
+        toy = make_toy(*pair)
+
+        def tell(method, ticket, first, second):
+            """A trial of two fits; the first is the easier fold."""
+            fits = tuple(FitScore(fold, 0, score, 8, 9) for fold, score in enumerate((first, second)))
+            scores = (first,) * 9 + (second,) * 9
+            mean = (first + second) / 2
+            for step, score in reports_of((scores[:9], scores[9:]), (first, second), toy.epochs).items():
+                assert method.report(ticket, step, score) is False
+            values = toy.values(method, ticket)
+            method.tell(ticket, Trial(ticket.number, "complete", values, score=mean, scores=scores, fits=fits))
+
+        method = toy.open(PRUNER_STARTUP_TRIALS)
+        while (ticket := toy.next(method)) is not Nothing.DONE:
+            toy.values(method, ticket)
+            tell(method, ticket, 0.9, 0.5)
+        method.close()
+        # Taken up again: what is known of the others is what was stored of them.
+        method = toy.open(PRUNER_STARTUP_TRIALS + 2)
+        good, bad = toy.next(method), toy.next(method)
+        for ticket in (good, bad):
+            toy.values(method, ticket)
+            assert method.report(ticket, 8, 0.9) is False
+        assert method.report(good, toy.epochs + 2, (0.9 + 0.5) / 2) is False
+        assert method.report(bad, toy.epochs + 2, (0.9 + 0.3) / 2) is True
         method.close()
 
 

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from emotune.errors import InputError
-from emotune.search.trials import SCHEMA, Best, Trial, best_of, ranked, read_best, write_best
+from emotune.search.trials import SCHEMA, Best, FitScore, Trial, best_of, ranked, read_best, write_best
 
 
 def trial(number, score, state="complete", **more):
@@ -63,6 +63,16 @@ def test_a_trial_comes_back_from_json_as_it_was():
     )
     assert Trial.from_dict(json.loads(json.dumps(whole.to_dict()))) == whole
     assert Trial.from_dict(json.loads(json.dumps(trial(0, None, state="failed").to_dict()))).score is None
+
+
+def test_a_trial_of_several_fits_comes_back_and_one_of_an_earlier_version_has_none():
+    fits = (FitScore(0, 0, 0.5, 1, 2), FitScore(1, 0, 0.7, 0, 1))
+    whole = Trial(0, "complete", {"units": 8}, score=0.6, scores=(0.4, 0.5, 0.7), kept_epoch=0, fits=fits)
+    assert Trial.from_dict(json.loads(json.dumps(whole.to_dict()))) == whole
+    assert whole.reports == (((0.4, 0.5), (0.7,)), (0.5, 0.7))
+    content = trial(3, 0.5).to_dict()
+    assert "fits" not in content
+    assert Trial.from_dict(content).fits == ()
 
 
 class TestTheFile:

@@ -1,5 +1,7 @@
 """A small dataset of people, and what was prepared from it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -29,9 +31,21 @@ def dataset_of(n_people=8, windows=12, n_features=6, seed=0):
     )
 
 
-@pytest.fixture
-def prepared():
-    dataset = dataset_of()
-    split = split_dataset(dataset, seed=3)
+def prepared_of(dataset, **how):
+    split = split_dataset(dataset, **how)
     scaler = Scaler.fit(dataset.inputs[split.train])
     return Prepared(dataset, split, scaler, Problem(dataset.inputs.shape[1:], 2, None), ())
+
+
+@pytest.fixture
+def prepared():
+    return prepared_of(dataset_of(), seed=3)
+
+
+@pytest.fixture
+def prepared_by_stimulus():
+    """Every person with every stimulus, of which each has its class."""
+    dataset = dataset_of(6, windows=12)
+    stimuli = np.tile([f"S{index:02d}" for index in range(12)], 6)
+    dataset = replace(dataset, groups={**dataset.groups, "stimulus": stimuli})
+    return prepared_of(dataset, seed=0, protocol="stimulus")

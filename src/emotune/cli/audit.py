@@ -175,7 +175,7 @@ def _print_parts(dataset: Dataset, splits: Sequence[Split]) -> None:
     import numpy as np
 
     from emotune.data.dataset import GROUPS
-    from emotune.evaluation.protocols import WORDS
+    from emotune.evaluation.grouping import WORDS
     from emotune.report.tables import print_table
 
     names = dataset.class_names if len(dataset.class_names) <= _MOST_CLASSES else ()

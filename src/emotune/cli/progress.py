@@ -62,6 +62,7 @@ class Progress:
         first_guess_s: how long all of the rest may take, before any trial has been timed.
         study: gives every ended trial of the study, those of other processes too; None for this process alone.
         fits: how many trainings on folds come when the trials are done.
+        fits_per_trial: how many trainings a trial is.
         score_label: what is to be said beside every score; may be empty.
         quiet: print nothing.
     """
@@ -75,10 +76,11 @@ class Progress:
         *,
         study: Callable[[], list[Trial]] | None = None,
         fits: int = 0,
+        fits_per_trial: int = 1,
         score_label: str = "",
         quiet: bool = False,
     ) -> None:
-        self._study, self._fits = study, fits
+        self._study, self._fits, self._fits_per_trial = study, fits, fits_per_trial
         self._label = score_label
         self._fits_begun: tuple[float, int] | None = None
         self._metric, self._total, self._quiet = metric, total, quiet
@@ -131,7 +133,8 @@ class Progress:
             what = f"failed: {trial.reason.rstrip('.')}"
         else:
             name = labelled(self._metric.name, self._label)
-            what = f"{name} {trial.score:.3f}, {len(trial.scores)} epochs, {trial.state}"
+            fits = f" in {len(trial.fits)} fits" if trial.fits else ""
+            what = f"{name} {trial.score:.3f}, {len(trial.scores)} epochs{fits}, {trial.state}"
         line = f"trial {trial.number:>3}: {what}, {trial.seconds:.1f} s"
         if best is not None:
             # Of a trial that failed there is no score that the word would stand beside.
@@ -164,8 +167,10 @@ class Progress:
             return "then confirming" if self._fits else "finishing"
         if own < 2:
             return f"about {duration(self._guess_s)} left"
-        # A fit on folds takes about as long as a trial; those to be made are among the best, which are not pruned.
-        return f"about {duration((time.monotonic() - self._begun) / own * (left + self._fits))} left"
+        # A fit on folds takes about as long as one of a trial's; those to be made are of the best, which are not
+        # pruned.
+        trials = left + self._fits / self._fits_per_trial
+        return f"about {duration((time.monotonic() - self._begun) / own * trials)} left"
 
     def _draw(self) -> None:
         if self._live is not None:

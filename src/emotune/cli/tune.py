@@ -65,6 +65,19 @@ def _parser() -> ArgumentParser:
     search.add_argument("--metric", metavar="NAME", help="what is optimised (default: METRIC of src/config.py)")
     search.add_argument("--epochs", type=_positive, metavar="N", help="most epochs of a trial (default: EPOCHS)")
     search.add_argument("--patience", type=_positive, metavar="N", help="epochs without gain (default: PATIENCE)")
+    search.add_argument(
+        "--inner-folds",
+        type=_positive,
+        metavar="K",
+        help="a trial's score is the mean over K folds of the training and validation rows, held apart as --protocol "
+        "says: steadier where people are few, and K times slower (default: INNER_FOLDS)",
+    )
+    search.add_argument(
+        "--seeds-per-trial",
+        type=_positive,
+        metavar="S",
+        help="and over S trainings with other first weights (default: SEEDS_PER_TRIAL)",
+    )
     search.add_argument("--workers", type=_positive, metavar="N", help="processes that train (default: the cores)")
     search.add_argument(
         "--no-confirm", action="store_true", help="take the search's best without training it again on folds"
@@ -91,7 +104,14 @@ _positive.__name__ = "whole number from 1"  # argparse puts it into "invalid ...
 
 def _tune(arguments: Namespace) -> int:
     configuration = configured(
-        arguments, {"METRIC": arguments.metric, "EPOCHS": arguments.epochs, "PATIENCE": arguments.patience}
+        arguments,
+        {
+            "METRIC": arguments.metric,
+            "EPOCHS": arguments.epochs,
+            "PATIENCE": arguments.patience,
+            "INNER_FOLDS": arguments.inner_folds,
+            "SEEDS_PER_TRIAL": arguments.seeds_per_trial,
+        },
     )
     models = arguments.root / configuration.models_dir
     best_path = models / "best_hyperparameters.json"
@@ -130,7 +150,7 @@ def _search(arguments: Namespace, configuration: Configuration, models: Path, be
     from emotune.features.store import cache_folder
     from emotune.search.presence import default_workers, n_cores
     from emotune.search.trials import best_of
-    from emotune.studies.confirmation import n_fits
+    from emotune.studies.confirmation import FULL_FROM_TRIALS, drawings, n_fits
     from emotune.studies.tuning import Tuning, TuningSettings, first_guess_s
 
     prepared = load(
@@ -154,6 +174,8 @@ def _search(arguments: Namespace, configuration: Configuration, models: Path, be
             slots=cache_folder() / "slots",
             study=arguments.study,
             fresh=arguments.fresh,
+            inner_folds=int(configuration.values["INNER_FOLDS"]),
+            seeds_per_trial=int(configuration.values["SEEDS_PER_TRIAL"]),
         ),
         prepared,
     )
@@ -162,15 +184,21 @@ def _search(arguments: Namespace, configuration: Configuration, models: Path, be
         left = max(0, tuning.method.total - len(earlier))
         fits = 0 if arguments.no_confirm else n_fits(tuning.method.total, len(tuning.starts))
         n_train, n_parallel = len(prepared.split.train), min(workers, n_cores())
-        guess = first_guess_s(n_train, configuration.epochs, left, n_parallel)
+        guess = first_guess_s(n_train, configuration.epochs, left * tuning.fits_per_trial, n_parallel)
         confirming = first_guess_s(n_train, configuration.epochs, fits, n_parallel)
         if not arguments.quiet:
             has = f", {len(earlier)} of them done" if earlier else ""
             print(
                 f"Study {tuning.study}: {arguments.method}/{tuning.algorithm}, {tuning.method.total} trials{has}; "
-                f"{workers} workers. A first guess: {duration(guess)} to search"
+                f"{workers} workers.{_fits_in_words(tuning)} A first guess: {duration(guess)} to search"
                 + (f" and {duration(confirming)} to confirm." if fits else ".")
             )
+            repeats, folds = drawings(tuning.method.total)
+            if fits and repeats == 1:
+                print(
+                    f"With fewer than {FULL_FROM_TRIALS} trials the best are confirmed on {repeats} × {folds} folds, "
+                    "in place of 3 × 5."
+                )
         progress = Progress(
             metric,
             tuning.method.total,
@@ -178,6 +206,7 @@ def _search(arguments: Namespace, configuration: Configuration, models: Path, be
             guess + confirming,
             study=tuning.method.trials,
             fits=fits,
+            fits_per_trial=tuning.fits_per_trial,
             score_label=prepared.score_label,
             quiet=arguments.quiet,
         )
@@ -210,6 +239,15 @@ def _search(arguments: Namespace, configuration: Configuration, models: Path, be
         return 0
     finally:
         tuning.method.close()
+
+
+def _fits_in_words(tuning: Tuning) -> str:
+    """What a trial's score is the mean of; empty where it is one training."""
+    folds, seeds, asked = len(tuning.folds), tuning.settings.seeds_per_trial, tuning.settings.inner_folds
+    parts = [f"{folds} inner folds by {tuning.held_out}"] if folds else []
+    parts += [f"{seeds} seeds"] if seeds > 1 else []
+    fewer = f" ({asked} were asked for; there are no more {tuning.held_out})" if folds and folds < asked else ""
+    return f" A trial is the mean over {' × '.join(parts)}{fewer}." if parts else ""
 
 
 def _named(trial: int, n_starts: int) -> str:
@@ -266,8 +304,8 @@ def _report(
         print_table(
             ("configuration", "in the search", f"on {confirmation.folds}", "seconds a fit"),
             rows,
-            title=f"{score_name}, trained again and scored on {confirmation.held_out} that the search did not choose "
-            "by:",
+            title=f"{score_name}, trained again and scored on {confirmation.held_out} that the search "
+            + ("chose by too:" if confirmation.chosen_by else "did not choose by:"),
         )
         print(confirmation.sentence)
     print_table(
@@ -282,10 +320,8 @@ def _report(
     if kept:
         print("It was confirmed on folds before, and is kept.")
     elif confirmation is None and best.score is not None:
-        print(
-            f"{score_name} {best.score:.3f} on the {n_validation} validation windows that it was chosen by, which "
-            "flatter it."
-        )
+        on = f"{len(tuning.folds)} inner folds" if tuning.folds else f"{n_validation} validation windows"
+        print(f"{score_name} {best.score:.3f} on the {on} that it was chosen by, which flatter it.")
     print("The test part has not been opened.")
     print(f"{'Kept' if kept else 'Written'}: {shown_path(best_path)}{replaced}")
     for line in _next_lines(arguments):

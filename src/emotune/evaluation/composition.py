@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from emotune.data.dataset import Dataset
-from emotune.evaluation.grouping import class_counts, group_is_known
+from emotune.evaluation.grouping import WORDS, class_counts, group_is_known
 from emotune.evaluation.groups_of_parts import LISTED, n_people, shared_names
-from emotune.evaluation.protocols import WORDS, protocol_of
+from emotune.evaluation.protocols import protocol_of
 from emotune.evaluation.significance import MIN_PEOPLE
 from emotune.evaluation.splits import Split
 from emotune.findings import Finding, listed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from emotune.data.dataset import Dataset
 from emotune.errors import InputError
 
 __all__ = [
+    "ROWS",
+    "WORDS",
     "class_counts",
     "deal_people",
     "deal_rows",
@@ -22,6 +24,17 @@ __all__ = [
     "require_group",
     "shares",
 ]
+
+ROWS = "row"  # what the protocol `window` divides: no group at all
+
+# What is divided in words, one and many.
+WORDS: Mapping[str, tuple[str, str]] = {
+    "subject": ("person", "people"),
+    "session": ("session", "sessions"),
+    "trial": ("trial", "trials"),
+    "stimulus": ("stimulus", "stimuli"),
+    ROWS: ("window", "windows"),
+}
 
 # Enough that a failure means "hardly possible": where one shuffle in 20 fits, 100 miss it once in 170 times.
 N_SHUFFLES = 100

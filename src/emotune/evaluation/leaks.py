@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotune.data.dataset import GROUPS, Dataset
-from emotune.evaluation.grouping import group_is_known
+from emotune.evaluation.grouping import WORDS, group_is_known
 from emotune.evaluation.groups_of_parts import LISTED, n_people, recordings_of_rows, shared_names
-from emotune.evaluation.protocols import PROTOCOLS, WORDS, protocol_named
+from emotune.evaluation.protocols import PROTOCOLS, protocol_named
 from emotune.evaluation.splits import OWN_PARTS, Split
 from emotune.features.settings import FeatureSettings
 from emotune.features.table import FeatureTable

@@ -19,6 +19,8 @@ from emotune.data.dataset import Dataset
 from emotune.errors import InputError
 from emotune.evaluation.folds import development_folds, row_folds
 from emotune.evaluation.grouping import (
+    ROWS,
+    WORDS,
     class_counts,
     deal_people,
     deal_rows,
@@ -31,17 +33,6 @@ from emotune.evaluation.grouping import (
 from emotune.evaluation.splits import FRACTIONS, OWN_PARTS, PARTS, Split, names_in
 
 __all__ = ["PROTOCOLS", "Protocol", "outer_folds", "protocol_named", "protocol_of", "split_dataset"]
-
-ROWS = "row"  # what `window` divides: no group at all
-
-# What is divided in words, one and many.
-WORDS: Mapping[str, tuple[str, str]] = {
-    "subject": ("person", "people"),
-    "session": ("session", "sessions"),
-    "trial": ("trial", "trials"),
-    "stimulus": ("stimulus", "stimuli"),
-    ROWS: ("window", "windows"),
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from emotune.data.dataset import Dataset
 from emotune.data.normalising import Normalisation
-from emotune.evaluation.protocols import WORDS
+from emotune.evaluation.grouping import WORDS
 from emotune.evaluation.splits import Split
 from emotune.findings import Finding
 

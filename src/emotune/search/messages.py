@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class WorkerSetup:
     """What a worker needs to know once.
 
@@ -42,6 +42,9 @@ class WorkerSetup:
         patience: epochs without a better score before a trial ends.
         log: where prints and tracebacks go.
         search_path: folders to import the user's own modules from, before all others.
+        folds: inner folds, each (rows to train on, rows to score on), counted over the training rows and then the
+            validation rows; empty for the one validation part.
+        seeds_per_trial: how often a trial is trained on each validation part.
     """
 
     data: str
@@ -54,11 +57,16 @@ class WorkerSetup:
     patience: int
     log: str
     search_path: tuple[str, ...]
+    folds: tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...] = ()
+    seeds_per_trial: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Train:
-    """Order: train one trial, asking for its hyperparameters."""
+    """Order: train one trial on every inner fold with every seed, asking for its hyperparameters once.
+
+    Weights of several fits lie side by side: the files `save_to` and `load_from` name, and those numbered from them.
+    """
 
     number: int
     seed: int
@@ -123,7 +131,11 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """From a worker: the steady score after an epoch. An `Answer` must follow; its value True prunes."""
+    """From a worker: the steady score after an epoch. An `Answer` must follow; its value True prunes.
+
+    Of several fits the epochs are counted on from fit to fit, each as long as the longest may be, and the score is
+    the mean over the fits so far.
+    """
 
     epoch: int
     score: float

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ from emotune.errors import InputError
 from emotune.files import read_json, write_json
 from emotune.search.space import Value
 
-__all__ = ["SCHEMA", "Best", "Trial", "TrialState", "best_of", "ranked", "read_best", "write_best"]
+__all__ = ["SCHEMA", "Best", "FitScore", "Trial", "TrialState", "best_of", "ranked", "read_best", "write_best"]
 
 TrialState = Literal["complete", "pruned", "failed"]
 
@@ -21,20 +22,44 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True)
+class FitScore:
+    """One training of a trial that has several.
+
+    Attributes:
+        fold: which validation part, from 0.
+        draw: which of the seeds, from 0.
+        score: mean of the metric over the epochs around the one kept.
+        kept_epoch: number of that epoch.
+        n_epochs: epochs that it trained: its stretch of the trial's `scores`.
+    """
+
+    fold: int
+    draw: int
+    score: float
+    kept_epoch: int
+    n_epochs: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The training as plain JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
 class Trial:
-    """One configuration, trained and scored.
+    """One configuration, trained and scored: once, or on each inner fold and with each seed.
 
     Attributes:
         number: from 0, in the order of proposing; 0 is the space's default configuration.
         state: how it ended.
         hyperparameters: only those that the model used.
-        score: mean of the metric over the epochs around the one kept; None where it failed.
-        scores: the metric on the validation part after each epoch.
-        kept_epoch: number of the epoch whose weights a retrain would keep.
+        score: mean of the metric over the epochs around the one kept, and over the fits; None where it failed.
+        scores: the metric on the validation part after each epoch, of several fits one after another.
+        kept_epoch: number of the epoch whose weights a retrain would keep; the median of several fits.
         n_parameters: weights of the network.
         seconds: from the order to train to the result.
         reason: why it ended as it did: `patience`, `epochs`, `pruned`, or why it failed.
         full_length: whether it was allowed every epoch; a shortened run never wins.
+        fits: its trainings in the order they were made; empty where it is one alone.
     """
 
     number: int
@@ -47,6 +72,7 @@ class Trial:
     seconds: float = 0.0
     reason: str = ""
     full_length: bool = True
+    fits: tuple[FitScore, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The trial as plain JSON values."""
@@ -61,12 +87,23 @@ class Trial:
             "seconds": self.seconds,
             "reason": self.reason,
             "full_length": self.full_length,
+            **({"fits": [fit.to_dict() for fit in self.fits]} if self.fits else {}),
         }
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Trial:
         """The trial that `to_dict` described."""
-        return cls(**{**content, "scores": tuple(content["scores"])})
+        fits = tuple(FitScore(**fit) for fit in content.get("fits", ()))
+        return cls(**{**content, "scores": tuple(content["scores"]), "fits": fits})
+
+    @property
+    def reports(self) -> tuple[tuple[tuple[float, ...], ...], tuple[float, ...]]:
+        """The scores of each fit, one an epoch, and the score of each fit."""
+        if not self.fits:
+            return (self.scores,), (self.score or 0.0,)
+        ends = list(accumulate(fit.n_epochs for fit in self.fits))
+        scores = tuple(self.scores[first:end] for first, end in zip([0, *ends[:-1]], ends, strict=True))
+        return scores, tuple(fit.score for fit in self.fits)
 
 
 def ranked(trials: Iterable[Trial], *, maximise: bool) -> list[Trial]:

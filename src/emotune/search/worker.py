@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import statistics
 import sys
 import time
 import traceback
@@ -33,9 +34,10 @@ from emotune.search.messages import (
     Unusable,
     WorkerSetup,
 )
-from emotune.search.rungs import reported, rungs
+from emotune.search.methods.method import seed_of
+from emotune.search.rungs import reported, rungs, running_mean
 from emotune.search.space import Exploration, HyperParameters, Parameter, Replay, Value
-from emotune.search.trials import Trial, TrialState
+from emotune.search.trials import FitScore, Trial, TrialState
 
 if TYPE_CHECKING:
     from emotune.evaluation.metrics import Metric
@@ -99,8 +101,7 @@ def _serve(connection: Connection, setup: WorkerSetup) -> None:
             connection.send(_explore(hypermodel, order.seed, setup.hypermodel))
         else:
             task = _Task(connection, setup, hypermodel, metric, order)
-            trial = task.train(data if isinstance(order, Train) else fold_of(data, order.train, order.validation))
-            connection.send(Ended(trial, _memory_bytes()))
+            connection.send(Ended(task.train(data), _memory_bytes()))
 
 
 def _refuse_changed(modules: Mapping[str, str]) -> None:
@@ -139,7 +140,7 @@ def _explore(hypermodel: HyperModel, seed: int, path: str) -> Explored:
 
 
 class _Task:
-    """One network to build and train, whose every end is a `Trial`."""
+    """One configuration to build and train, once or as often as there are folds and seeds; every end is a `Trial`."""
 
     def __init__(
         self, connection: Connection, setup: WorkerSetup, hypermodel: HyperModel, metric: Metric, order: Train | Refit
@@ -149,37 +150,71 @@ class _Task:
         self._hp = Replay(order.hyperparameters) if isinstance(order, Refit) else HyperParameters(self._ask)
         self._epochs = (order.last_epoch if isinstance(order, Train) else None) or setup.epochs
         self._report_after = set(rungs(setup.epochs)) if isinstance(order, Train) else set()
+        n_folds, n_draws = (len(setup.folds) or 1, setup.seeds_per_trial) if isinstance(order, Train) else (1, 1)
+        # Every fold before the next seed: what is pruned early has seen several folds rather than several seeds.
+        self._places = [(fold, draw) for draw in range(n_draws) for fold in range(n_folds)]
+        self._ended_fits: list[FitScore] = []
+        self._all_scores: list[float] = []
         self._scores: list[float] = []
         self._n_parameters: int | None = None
         self._begun = time.monotonic()
 
-    def train(self, rows: DevelopmentData) -> Trial:
+    def train(self, data: DevelopmentData) -> Trial:
         """Build and train; whatever goes wrong with the network is in the trial's reason."""
         try:
-            fit = self._fit(rows)
+            fits = self._fits(data)
         except (EOFError, BrokenPipeError, ConnectionResetError):
             raise
         except TrainingFailed as error:
-            return self._ended("failed", f"{error.reason}: {_one_line(error)}", scores=tuple(self._scores))
+            return self._failed(f"{error.reason}: {_one_line(error)}")
         except Exception as error:
             traceback.print_exc()
             out_of_memory = isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
             kind = "out of memory" if out_of_memory else type(error).__name__
             where = _line_of_user(error, self._setup.hypermodel)
-            return self._ended("failed", f"{kind}: {_one_line(error)}{where}", scores=tuple(self._scores))
-        state: TrialState = "pruned" if fit.stopped == "pruned" else "complete"
-        return self._ended(state, fit.stopped, score=fit.score, scores=fit.scores, kept_epoch=fit.kept_epoch)
+            return self._failed(f"{kind}: {_one_line(error)}{where}")
+        last = fits[-1]
+        state: TrialState = "pruned" if last.stopped == "pruned" else "complete"
+        if len(self._places) == 1:
+            return self._ended(state, last.stopped, score=last.score, scores=last.scores, kept_epoch=last.kept_epoch)
+        return self._ended(
+            state,
+            "pruned" if state == "pruned" else ", ".join(dict.fromkeys(fit.stopped for fit in fits)),
+            score=running_mean([fit.score for fit in fits[:-1]], last.score),
+            scores=tuple(self._all_scores),
+            kept_epoch=int(statistics.median_low(fit.kept_epoch for fit in fits)),
+            fits=tuple(self._ended_fits),
+        )
 
-    def _fit(self, rows: DevelopmentData) -> Fit:
+    def _fits(self, data: DevelopmentData) -> list[Fit]:
+        """Every training of the order, up to one that is pruned."""
+        fits: list[Fit] = []
+        for index, (fold, draw) in enumerate(self._places):
+            self._scores = []
+            fit = self._fit(self._rows(data, fold), index)
+            fits.append(fit)
+            self._all_scores += fit.scores
+            self._ended_fits.append(FitScore(fold, draw, fit.score, fit.kept_epoch, len(fit.scores)))
+            if fit.stopped == "pruned":
+                break
+        return fits
+
+    def _rows(self, data: DevelopmentData, fold: int) -> DevelopmentData:
+        if isinstance(self._order, Refit):
+            return fold_of(data, self._order.train, self._order.validation)
+        return fold_of(data, *self._setup.folds[fold]) if self._setup.folds else data
+
+    def _fit(self, rows: DevelopmentData, index: int) -> Fit:
         import keras
 
         from emotune.models.training import train
 
         keras.backend.clear_session()
-        keras.utils.set_random_seed(self._order.seed)
+        seed = self._order.seed if index == 0 else seed_of(self._order.seed, "fit", index)
+        keras.utils.set_random_seed(seed)
         model, arguments = build(self._hypermodel, self._hp)
         self._n_parameters = int(model.count_params())
-        first_epoch = _load_weights(model, self._order) if isinstance(self._order, Train) else 0
+        first_epoch = _load_weights(model, self._order, index) if isinstance(self._order, Train) else 0
         fit = train(
             model,
             rows.inputs,
@@ -190,14 +225,14 @@ class _Task:
             epochs=self._epochs,
             patience=self._setup.patience,
             fit_arguments=arguments,
-            seed=self._order.seed,
+            seed=seed,
             on_epoch=self._on_epoch,
             initial_epoch=first_epoch,
         )
         if fit.obstacle:
             print(f"order {self._order.number}: trained by Keras's own fit, since {fit.obstacle}", flush=True)
         if isinstance(self._order, Train) and self._order.save_to is not None and fit.stopped != "pruned":
-            _save_weights(model, self._order.save_to)
+            _save_weights(model, _of_fit(self._order.save_to, index))
         return fit
 
     def _ask(self, parameter: Parameter) -> Value | None:
@@ -210,8 +245,23 @@ class _Task:
             raise EOFError
         if epoch not in self._report_after:
             return False
-        value = reported(self._scores, len(self._scores) - 1)
-        return _question(self._connection, Reported(epoch, value)).value is True
+        finished = [fit.score for fit in self._ended_fits]
+        value = running_mean(finished, reported(self._scores, len(self._scores) - 1))
+        step = len(finished) * self._setup.epochs + epoch
+        return _question(self._connection, Reported(step, value)).value is True
+
+    def _failed(self, reason: str) -> Trial:
+        """The trial that one failed fit makes, with the place of that fit where there are several."""
+        index = len(self._ended_fits)
+        if len(self._places) > 1 and self._n_parameters is not None and index < len(self._places):
+            fold, draw = self._places[index]
+            n_folds = len(self._setup.folds)
+            where = [f"fold {fold + 1} of {n_folds}"] if n_folds else []
+            if self._setup.seeds_per_trial > 1:
+                where.append(f"seed {draw + 1} of {self._setup.seeds_per_trial}")
+            reason = f"{reason.rstrip('.')} ({', '.join(where)})"
+        scores = (*self._all_scores, *self._scores)
+        return self._ended("failed", reason, scores=scores, fits=tuple(self._ended_fits))
 
     def _ended(self, state: TrialState, reason: str, **results: Any) -> Trial:
         return Trial(
@@ -250,13 +300,18 @@ def _save_weights(model: Any, path: str) -> None:
             np.savez(file, *[np.asarray(variable) for variable in _variables(model)])
 
 
-def _load_weights(model: Any, order: Train) -> int:
+def _of_fit(path: str, index: int) -> str:
+    """Where the weights of a trial's fit lie: those of the first by the trial's own name."""
+    return path if index == 0 else str(Path(path).with_suffix(f".{index}.npz"))
+
+
+def _load_weights(model: Any, order: Train, index: int) -> int:
     """Take up the weights and the optimizer's state of the trial that this one continues; epochs already trained."""
-    if order.load_from is None or not Path(order.load_from).exists():
+    if order.load_from is None or not (path := Path(_of_fit(order.load_from, index))).exists():
         return 0
     import numpy as np
 
-    with np.load(order.load_from, allow_pickle=False) as arrays:
+    with np.load(path, allow_pickle=False) as arrays:
         for variable, name in zip(_variables(model), arrays.files, strict=True):
             variable.assign(arrays[name])
     return order.first_epoch

@@ -20,10 +20,10 @@ from emotune.data.normalising import Normalisation, data_identity
 from emotune.data.scaling import Scaler
 from emotune.errors import InputError
 from emotune.evaluation.audit import LEAKS
-from emotune.evaluation.grouping import group_is_known
+from emotune.evaluation.grouping import WORDS, group_is_known
 from emotune.evaluation.ledger import Ledger
 from emotune.evaluation.metrics import Metric
-from emotune.evaluation.protocols import PROTOCOLS, WORDS, outer_folds, protocol_named
+from emotune.evaluation.protocols import PROTOCOLS, outer_folds, protocol_named
 from emotune.evaluation.scores import score_card
 from emotune.evaluation.significance import paired_comparison
 from emotune.evaluation.splits import Split

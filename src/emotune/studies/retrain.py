@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotune.data.normalising import data_identity, labelled
+from emotune.evaluation.grouping import WORDS
 from emotune.evaluation.ledger import Ledger
 from emotune.evaluation.metrics import Metric
-from emotune.evaluation.protocols import WORDS, protocol_of
+from emotune.evaluation.protocols import protocol_of
 from emotune.evaluation.scores import score_card
 from emotune.evaluation.significance import paired_comparison
 from emotune.evaluation.splits import Split

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 from collections import Counter
@@ -12,17 +13,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from filelock import FileLock, Timeout
 
 from emotune.errors import EmotuneError, InputError
+from emotune.evaluation.folds import Fold, protocol_folds
 from emotune.evaluation.metrics import Metric
+from emotune.evaluation.protocols import protocol_of
 from emotune.files import fingerprint, fingerprint_of_file, replacing
 from emotune.search.development import DevelopmentData, save_development_data
 from emotune.search.hypermodel import fingerprint_of_source, known_good, own_modules
 from emotune.search.interruption import deferred_interrupts
 from emotune.search.loop import Observer, Search, refit_all
-from emotune.search.messages import WorkerSetup
-from emotune.search.methods import Method, StudySettings, chosen_method, open_method
+from emotune.search.messages import Refit, WorkerSetup
+from emotune.search.methods import Method, StudySettings, chosen_method, open_method, seed_of
 from emotune.search.presence import Slots, n_cores
 from emotune.search.space import Value
 from emotune.search.trials import Best, Trial, best_of, read_best, write_best
@@ -57,6 +61,8 @@ class TuningSettings:
         study: name of the study; empty for the method's default.
         fresh: put an existing study of that name aside.
         slots: where the locks lie that share the machine's cores.
+        inner_folds: validation parts that a trial's score is the mean over; 1 for the split's own.
+        seeds_per_trial: trainings of a trial on each of them.
     """
 
     method: str
@@ -73,6 +79,8 @@ class TuningSettings:
     slots: Path
     study: str = ""
     fresh: bool = False
+    inner_folds: int = 1
+    seeds_per_trial: int = 1
 
 
 @dataclass
@@ -88,6 +96,9 @@ class Tuning:
         algorithm: of the method.
         identity: what the study belongs to, as it was when this search began.
         starts: the configurations that come first, the space's default as {} before all others.
+        folds: the inner folds, counted over the training and then the validation rows; empty for the split's own
+            validation part. With fewer people than were asked for, one for each.
+        held_out: what an inner fold holds out, in words; empty without them.
     """
 
     settings: TuningSettings
@@ -98,6 +109,8 @@ class Tuning:
     algorithm: str = field(init=False)
     identity: Mapping[str, str] = field(init=False)
     starts: tuple[Mapping[str, Value], ...] = field(init=False)
+    folds: tuple[Fold, ...] = field(init=False, default=())
+    held_out: str = field(init=False, default="")
     _space: Path = field(init=False)
     _modules: Mapping[str, str] = field(init=False)
 
@@ -105,6 +118,7 @@ class Tuning:
         settings = self.settings
         self.algorithm, self.study = chosen_method(settings.method, settings.algorithm, settings.study)
         self.starts = ({}, *known_good(settings.hypermodel))
+        self._draw_folds()
         self._space = self._copied_space()
         modules = own_modules(self._space, settings.hypermodel.parent)
         self._modules = {str(file.resolve()): fingerprint_of_file(file) for file in modules.values()}
@@ -127,6 +141,28 @@ class Tuning:
             ),
         )
 
+    def _draw_folds(self) -> None:
+        """Fold the development rows by what the split's protocol holds apart.
+
+        Raises:
+            InputError: if a number is below 1, or there are no folds that can be trained and scored.
+        """
+        settings, split = self.settings, self.prepared.split
+        for name, number in (("inner_folds", settings.inner_folds), ("seeds_per_trial", settings.seeds_per_trial)):
+            if number < 1:
+                raise InputError(f"`{name}` must be at least 1. Received: {number}. Take 1 for one training a trial.")
+        if settings.inner_folds == 1:
+            return
+        rows = np.concatenate((split.train, split.validation))
+        columns, seed = protocol_of(split).columns, seed_of(settings.seed, "inner folds")
+        folds, self.held_out = protocol_folds(self.prepared.dataset, rows, columns, settings.inner_folds, seed)
+        self.folds = tuple(folds)
+
+    @property
+    def fits_per_trial(self) -> int:
+        """Trainings that make one trial."""
+        return max(1, len(self.folds)) * self.settings.seeds_per_trial
+
     def _copied_space(self) -> Path:
         """A copy of the user's file as it is now: an edit while the search runs is for the next one."""
         source = self.settings.hypermodel
@@ -140,13 +176,16 @@ class Tuning:
     def _identity(self) -> Mapping[str, str]:
         """What the study belongs to; when one of these has changed, its scores do not compare any more."""
         settings = self.settings
+        training: list[int] = [TRAINING_VERSION, settings.epochs, settings.patience, settings.seed]
+        if (settings.inner_folds, settings.seeds_per_trial) != (1, 1):
+            training += [settings.inner_folds, settings.seeds_per_trial]
         return {
             "data": self.prepared.dataset.fingerprint,
             "split": self.prepared.split.fingerprint,
             "metric": settings.metric.name,
             "algorithm": f"{settings.method}/{self.algorithm}",
             "space": fingerprint_of_source(self._space, modules=settings.hypermodel.parent),
-            "training": fingerprint([TRAINING_VERSION, settings.epochs, settings.patience, settings.seed]),
+            "training": fingerprint(training),
         }
 
     def run(self, observer: Observer) -> list[Trial]:
@@ -195,14 +234,19 @@ class Tuning:
             return None
         repeats, folds = drawings(len(trials))
         try:
-            orders, n_folds, held_out = fold_orders(
-                candidates, self.prepared, repeats=repeats, folds=folds, seed=settings.seed
+            plan = fold_orders(
+                candidates,
+                self.prepared,
+                repeats=repeats,
+                folds=folds,
+                seed=settings.seed,
+                all_chosen_by=bool(self.folds),
             )
         except InputError as error:
             self.say(f"The winner is not confirmed on folds: {error}")
             return None
-        stores = [self._stored_fits(candidate, repeats, n_folds) for candidate in candidates]
-        n = repeats * n_folds
+        orders, n = plan.orders, repeats * plan.n_folds
+        stores = [self._stored_fits(candidate, orders[:n]) for candidate in candidates]
         with self._alone_in_confirming():
             results = {
                 index * n + fold: result for index, store in enumerate(stores) for fold, result in store.read().items()
@@ -220,20 +264,16 @@ class Tuning:
                 with deferred_interrupts():
                     refit_all(pool, slots, [orders[index] for index in left], on_ended)
         ordered = [results[index] for index in range(len(orders))]
-        return judge(
-            candidates,
-            ordered,
-            metric=metric,
-            n_folds=n_folds,
-            repeats=repeats,
-            held_out=held_out,
-            score_label=self.prepared.score_label,
-        )
+        return judge(candidates, ordered, plan, metric=metric, score_label=self.prepared.score_label)
 
-    def _stored_fits(self, candidate: Candidate, repeats: int, n_folds: int) -> StoredFits:
+    def _stored_fits(self, candidate: Candidate, folds: Sequence[Refit]) -> StoredFits:
         """Where a configuration's fits lie: the same for every method that searches this space on these parts."""
         belongs = {name: value for name, value in self.identity.items() if name != "algorithm"}
-        name = fingerprint([belongs, dict(candidate.hyperparameters), repeats, n_folds])
+        rows = [
+            [hashlib.sha256(part.astype("<i8").tobytes()).hexdigest() for part in (fold.train, fold.validation)]
+            for fold in folds
+        ]
+        name = fingerprint([belongs, dict(candidate.hyperparameters), rows])
         return StoredFits(self.settings.folder / "confirmations" / f"{name}.jsonl")
 
     @contextlib.contextmanager
@@ -271,6 +311,8 @@ class Tuning:
             patience=settings.patience,
             log=str(logs / f"{self.study}.log"),
             search_path=(str(settings.hypermodel.parent.resolve()),),
+            folds=self.folds,
+            seeds_per_trial=settings.seeds_per_trial,
         )
         return WorkerPool(setup, settings.workers), Slots(settings.slots, max(n_cores(), settings.workers))
 
@@ -326,6 +368,8 @@ class Tuning:
             "n_parameters": best.n_parameters,
             "epochs": self.settings.epochs,
             "patience": self.settings.patience,
+            "inner_folds": max(1, len(self.folds)),
+            "seeds_per_trial": self.settings.seeds_per_trial,
             "confirmation": None if confirmation is None else confirmation.to_dict(),
             "data": self.prepared.dataset.name,
             "target": self.prepared.dataset.provenance.get("target"),

@@ -46,7 +46,7 @@ class KerasTunerMethod:
         )
         self._owner.__enter__()
         self._oracle: Any = None
-        self._pruner = MedianOfOthers(settings.maximise)
+        self._pruner = MedianOfOthers(settings.maximise, settings.epochs)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="oracle")
         # KerasTuner brings TensorFlow with it: imported while data and workers get ready.
         self._library: Future[Any] = self._thread.submit(import_library)

@@ -127,7 +127,7 @@ class Method(Protocol):
         ...
 
     def report(self, ticket: Ticket, epoch: int, score: float) -> bool:
-        """Take the score after `epoch` (from 0); True ends the trial as pruned."""
+        """Take the score after `epoch` (from 0, counted on over the fits of a trial); True ends the trial as pruned."""
         ...
 
     def tell(self, ticket: Ticket, trial: Trial) -> None:

@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from emotune.errors import EmotuneError, InputError
 from emotune.search.methods.aside import aside_name, changed_keys, free_name, latest_name, why_aside
-from emotune.search.methods.median import median_pruner
+from emotune.search.methods.median import is_pruned, median_pruner
 from emotune.search.methods.method import Nothing, StudySettings, Ticket, seed_of
 from emotune.search.methods.optuna_database import open_database
 from emotune.search.presence import Presence
@@ -208,7 +208,9 @@ class OptunaMethod:
             warnings.simplefilter("ignore")
             trial.report(score, epoch)
         # What is known to be good is the yardstick: it always trains to its end.
-        return ticket.number >= len(self._settings.starts) and bool(trial.should_prune())
+        if ticket.number < len(self._settings.starts):
+            return False
+        return is_pruned(self._study, self._storage.get_trial(trial._trial_id), self._settings.epochs)
 
     def tell(self, ticket: Ticket, trial: Trial) -> None:
         """Store the result and close the trial."""
