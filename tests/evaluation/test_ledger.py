@@ -129,7 +129,10 @@ def test_a_person_left_out_alone_is_the_same_part_as_held_out_by_a_split(tmp_pat
     assert ledger.record(split("subject", {"test": ["c"]}, 3), data="x", why="retrain") == 1
     assert ledger.openings(split("loso", {"test": ["c"]}, 4)) == 1
     assert ledger.openings(split("loso", {"test": ["d"]}, 4)) == 0
-    clips = [split("stimulus", {"test": []}, n, groups={"stimulus": {"test": [name]}}) for n, name in ((5, "x"), (6, "x"), (7, "y"))]
+    clips = [
+        split("stimulus", {"test": []}, n, groups={"stimulus": {"test": [name]}})
+        for n, name in ((5, "x"), (6, "x"), (7, "y"))
+    ]
     assert ledger.record(clips[0], data="x", why="retrain") == 1
     assert [ledger.openings(clip) for clip in clips] == [1, 1, 0]
 

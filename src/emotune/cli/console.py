@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 
 from emotune import __version__
-from emotune.cli import cache, datasets, inspect, predict
+from emotune.cli import cache, datasets, evaluate, inspect, predict
 from emotune.cli.command import run_command
 
 __all__ = ["main"]
@@ -29,5 +30,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     caching = commands.add_parser("cache", help="which computed vectors are kept: list, verify, clear")
     cache.add_arguments(caching)
     caching.set_defaults(run=cache.run)
+    evaluating = commands.add_parser(
+        "evaluate", help="what the whole search is worth on people never seen, fold by fold"
+    )
+    evaluate.add_arguments(evaluating)
+    evaluating.set_defaults(run=evaluate.run)
     arguments = parser.parse_args(argv)
+    arguments.given = list(sys.argv[1:] if argv is None else argv)
     return run_command(arguments.run, arguments)

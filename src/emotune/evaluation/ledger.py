@@ -172,7 +172,7 @@ def _test_part(split: Split) -> str:
         return ""
     columns, names = protocol_of(split).columns, []
     for column in columns:
-        of = {"subject": split.people, "trial": split.trials}.get(column, split.groups.get(column, {}))
+        of = {**split.groups, "subject": split.people, "trial": split.trials}.get(column, {})
         tested = sorted(of.get("test", ()))
         if not tested:
             return ""
