@@ -62,7 +62,7 @@ class Watcher:
 
     def __init__(self, at=lambda *what: None):
         self.at, self.trials, self.lines, self.new, self.old = at, {}, [], [], []
-        self.plan = self.fold = None
+        self.plan, self.fold, self.results = None, None, []
 
     def planned(self, plan):
         self.plan = plan
@@ -92,6 +92,7 @@ class Watcher:
             self.at("trial", self)
         else:
             (self.new if is_new else self.old).append(what.number)
+            self.results.append(what)
             self.at("fold", self)
 
 
@@ -330,18 +331,25 @@ def test_folds_that_cannot_be_trained_on_are_refused_before_anything_is_searched
     assert not (tmp_path / "models").exists()
 
 
-def test_a_network_that_cannot_be_trained_has_no_score(tmp_path):
+def test_a_network_that_cannot_be_trained_answers_nothing(tmp_path):
     # The default diverges; the known good one does not.
     evaluation = evaluation_in(tmp_path, space=SPACE.replace("default=1e-2", "default=3e38"), n_folds=2, n_seeds=1)
-    watcher = Watcher()
-    results = evaluation.run(watcher)
-    content = json.loads(json.dumps(summary(evaluation, results, provenance={}), allow_nan=False))
-    assert content["failed_fits"] == {"tuned": 0, "default": 2}
-    assert [result.content["chosen"]["trial"] for result in results] == [1, 1]
-    assert {person["default"] for person in content["people"]} == {None}
-    assert all(person["tuned"] is not None for person in content["people"])
-    assert content["pooled"]["default"]["accuracy"] is None
-    assert content["sentence"] == "No person has a score of both networks, so the two cannot be compared."
+
+    def stop(what, watcher):
+        if what == "fold":
+            raise KeyboardInterrupt
+
+    watcher = Watcher(stop)
+    with pytest.raises(KeyboardInterrupt):
+        evaluation.run(watcher)
+    (result,) = watcher.results
+    assert np.isnan(result.probabilities["default"]).all()
+    assert np.isfinite(result.probabilities["tuned"]).all()
+    assert (result.content["chosen"]["trial"], result.content["chosen"]["is_default"]) == (1, False)
+    assert [fit["failed"] for fit in result.content["networks"]["default"]] == [True]
+    targets = evaluation.loaded.dataset.targets
+    assert result.score("default", METRIC, targets) is None
+    assert result.score("tuned", METRIC, targets) is not None
     assert any(line.startswith("The default network could not be trained (") for line in watcher.lines)
 
 
@@ -396,6 +404,22 @@ class TestSummaries:
         assert content["over_people"]["tuned"]["low"] is None
         assert content["tuned_minus_default"]["p_value"] is None
         assert "the interval is undefined below 6 people, so this may well be chance" in content["sentence"]
+
+    def test_a_network_that_failed_in_a_fold_leaves_its_people_without_a_score(self, tmp_path):
+        evaluation = evaluation_in(tmp_path, n_seeds=1)
+        n = len(evaluation.loaded.dataset)
+        results = made(evaluation, {"tuned": np.ones(n, dtype=bool), "default": np.arange(n) % 5 > 0})
+        results[1].probabilities["tuned"][:] = np.nan
+        results[1].content["networks"]["tuned"][0]["failed"] = True
+        content = json.loads(json.dumps(summary(evaluation, results, provenance={}), allow_nan=False))
+        failed = names_tested(evaluation.prepared[1].split)
+        assert content["failed_fits"] == {"tuned": 1, "default": 0}
+        for person in content["people"]:
+            assert (person["tuned"] is None) == (person["difference"] is None) == (person["person"] in failed)
+            assert person["default"] is not None
+        assert content["pooled"]["tuned"]["accuracy"] is None
+        assert content["tuned_minus_default"]["n"] == 9 - len(failed)
+        assert f"; {len(failed)} more without a score of both" in content["sentence"]
 
     def test_a_leak_that_was_allowed_marks_the_scores(self, tmp_path):
         loaded = loaded_of(7, 16, trials=4)

@@ -256,6 +256,10 @@ def _names(names: Sequence[str]) -> str:
     return listed(names, _SHOWN_NAMES)
 
 
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
 class _Display:
     """One line a fold, with the time left; an `emotune.studies.nested.Watcher`.
 
@@ -273,21 +277,21 @@ class _Display:
         self._begun = 0.0
         self._progress: Any = None
         self._fold = ""
-        self._n_done, self._n_new = 0, 0
 
     def planned(self, plan: Plan) -> None:
         """Print how much there is to do, before any of it runs."""
         from emotune.cli.progress import duration
 
         self._guess = dict(enumerate(plan.seconds, start=1))
-        confirming = f" + {plan.n_confirming} confirmation fits" if plan.n_confirming else ""
-        each = f"{plan.n_trials} trials{confirming} + {plan.n_final} fits"
+        fits = [_counted(plan.n_trials, "trial")]
+        fits += [_counted(plan.n_confirming, "confirmation fit")] if plan.n_confirming else []
+        fits += [_counted(plan.n_final, "fit")]
         runs = plan.n_folds * (plan.n_trials + plan.n_confirming + plan.n_final)
-        self._n_done = plan.n_done
         left = sum(plan.seconds) * (1 - plan.n_done / plan.n_folds)
-        done = f"; {plan.n_done} folds are done" if plan.n_done else ""
+        done = f"; {_counted(plan.n_done, 'fold')} {'is' if plan.n_done == 1 else 'are'} done" if plan.n_done else ""
         time_left = f"A first guess: {duration(left)}." if plan.n_done < plan.n_folds else "Nothing is left to train."
-        self._print(f"{plan.n_folds} folds × ({each}): at most {runs} trainings{done}. {time_left}")
+        folds = _counted(plan.n_folds, "fold")
+        self._print(f"{folds} × ({' + '.join(fits)}): at most {runs} trainings{done}. {time_left}")
 
     def begun(self, split: Split) -> None:
         """Remember when."""
@@ -429,7 +433,7 @@ def _folds(content: Mapping[str, Any]) -> str:
 
 def _opened(openings: Mapping[str, Any], n_folds: int) -> str:
     by = ", ".join(f"{name} {count}" for name, count in openings["by"].items())
-    return f"The test parts of the {n_folds} folds were opened {openings['total']} times so far: {by}."
+    return f"The test parts of the {n_folds} folds were opened {_counted(openings['total'], 'time')} so far: {by}."
 
 
 def _choices(chosen: Mapping[str, Any], n_folds: int) -> str:
