@@ -106,6 +106,9 @@ def test_it_goes_on_after_ctrl_c_and_reports_all_folds_at_the_end(project, capsy
     assert [fold["tested"] for fold in content["folds"]] == [
         fold["split"]["people"]["test"] for fold in content["folds"]
     ]
+    for path in project.glob("models/nested/*/fold-*/predictions.npz"):
+        with np.load(path) as predictions:
+            assert not np.array_equal(*predictions["default"])  # two seeds are two networks
     assert content["command"].startswith("python -m emotune evaluate --outer-folds 2")
 
     assert main([*command, "--quiet"]) == 0

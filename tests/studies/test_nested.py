@@ -21,7 +21,7 @@ from emotune.studies.preparation import Loaded
 from emotune.studies.tuning import TuningSettings
 
 METRIC = metric_named("balanced_accuracy")
-N_FOLDS, N_TRIALS, N_SEEDS = 3, 2, 2
+N_FOLDS, N_TRIALS = 3, 2
 
 SPACE = """
 import keras
@@ -114,7 +114,7 @@ def evaluation_in(folder, loaded=None, space=SPACE, *, protocol="subject", tunin
         "folder": folder,
         "slots": folder / "slots",
     }
-    settings = {"n_folds": N_FOLDS, "confirm": False, "n_seeds": N_SEEDS, **changes}
+    settings = {"n_folds": N_FOLDS, "confirm": False, **changes}
     models = folder / "models"
     return NestedEvaluation(
         NestedSettings(
@@ -189,7 +189,7 @@ def test_every_row_is_tested_once(whole):
     assert sorted(rows) == list(range(len(evaluation.loaded.dataset)))
     assert n_openings(evaluation) == N_FOLDS
     plan = watchers[0].plan
-    assert (plan.n_folds, plan.n_trials, plan.n_confirming, plan.n_final) == (3, 2, 0, 4)
+    assert (plan.n_folds, plan.n_trials, plan.n_confirming, plan.n_final) == (3, 2, 0, 2)
 
 
 def test_an_interruption_between_folds_and_one_within_a_fold_lose_nothing(whole):
@@ -209,7 +209,7 @@ def test_each_opening_says_what_opened_it(whole):
     ]
 
 
-def test_the_summary_is_of_all_folds_and_a_person_s_score_is_the_mean_over_seeds(whole):
+def test_the_summary_is_of_all_folds(whole):
     evaluation, _, results, _, _ = whole
     content = json.loads(json.dumps(summary(evaluation, results, provenance={"seed": 0}), allow_nan=False))
     dataset = evaluation.loaded.dataset
@@ -217,14 +217,11 @@ def test_the_summary_is_of_all_folds_and_a_person_s_score_is_the_mean_over_seeds
     order = np.argsort(np.concatenate([result.rows for result in results]))
     for name in ("tuned", "default"):
         pooled = np.concatenate([result.probabilities[name] for result in results], axis=1)[:, order]
-        assert pooled.shape == (N_SEEDS, len(dataset), 2)
-        scores = [per_person_scores(METRIC, dataset.targets, one, dataset.groups["subject"]) for one in pooled]
-        for person in content["people"]:
-            expected = np.mean([one[person["person"]] for one in scores])
-            assert person[name] == pytest.approx(expected)
+        assert pooled.shape == (1, len(dataset), 2)
+        scores = per_person_scores(METRIC, dataset.targets, pooled[0], dataset.groups["subject"])
+        assert {person["person"]: person[name] for person in content["people"]} == scores
         assert content["over_people"][name]["n"] == 9
-        assert [card["n"] for card in content["cards"][name]] == [len(dataset)] * N_SEEDS
-    assert not np.array_equal(*results[0].probabilities["default"])  # two seeds are two networks
+        assert [card["n"] for card in content["cards"][name]] == [len(dataset)]
     assert content["tuned_minus_default"]["n"] == 9
     assert content["openings"] == {"total": 3, "by": {"evaluate": 3}}
     assert [fold["split"]["people"]["test"] for fold in content["folds"]] == [
@@ -267,7 +264,7 @@ class TestItsName:
             {"space": SPACE.replace("1e-4", "1e-3")},
             {"protocol": "loso"},
             {"n_folds": 4},
-            {"n_seeds": 1},
+            {"n_seeds": 2},
             {"confirm": True},
             {"tuning": {"seed": 1}},
             {"tuning": {"total": 3}},
@@ -333,7 +330,7 @@ def test_folds_that_cannot_be_trained_on_are_refused_before_anything_is_searched
 
 def test_a_network_that_cannot_be_trained_answers_nothing(tmp_path):
     # The default diverges; the known good one does not.
-    evaluation = evaluation_in(tmp_path, space=SPACE.replace("default=1e-2", "default=3e38"), n_folds=2, n_seeds=1)
+    evaluation = evaluation_in(tmp_path, space=SPACE.replace("default=1e-2", "default=3e38"), n_folds=2)
 
     def stop(what, watcher):
         if what == "fold":
@@ -363,12 +360,13 @@ def test_what_goes_wrong_in_a_fold_names_it(tmp_path):
 
 
 def made(evaluation, right):
-    """Results as they would be of networks that answer right on the rows where `right` says so."""
+    """Results as they would be of networks that answer right where `right` says so: `(n,)`, or `(n_seeds, n)`."""
     targets, results = evaluation.loaded.dataset.targets, []
     for prepared in evaluation.prepared:
         rows = prepared.split.test
         probabilities = {
-            name: np.eye(2)[np.where(right[name][rows], targets[rows], 1 - targets[rows])][None] for name in right
+            name: np.eye(2)[np.where(np.atleast_2d(right[name])[:, rows], targets[rows], 1 - targets[rows])]
+            for name in right
         }
         chosen = {"trial": 1, "is_default": False, "hyperparameters": {"rate": 0.1}}
         networks = {name: [{"seed": 0, "failed": False}] for name in right}
@@ -380,7 +378,7 @@ def made(evaluation, right):
 
 class TestSummaries:
     def test_a_person_tested_in_several_folds_is_one_person(self, tmp_path):
-        evaluation = evaluation_in(tmp_path, loaded_of(7, 16, trials=2), protocol="trial", n_seeds=1)
+        evaluation = evaluation_in(tmp_path, loaded_of(7, 16, trials=2), protocol="trial")
         dataset = evaluation.loaded.dataset
         assert all(len(prepared.split.people["test"]) > 3 for prepared in evaluation.prepared)
         right = {
@@ -395,9 +393,24 @@ class TestSummaries:
             assert person["tuned"] == pytest.approx(np.mean(by_class))
         assert content["over_people"]["tuned"]["low"] is not None
 
+    def test_a_person_s_score_is_the_mean_over_seeds(self, tmp_path):
+        evaluation = evaluation_in(tmp_path, n_seeds=2)
+        dataset = evaluation.loaded.dataset
+        right = np.random.default_rng(0).random((2, len(dataset))) < 0.7
+        content = summary(
+            evaluation, made(evaluation, {"tuned": right, "default": right[:1].repeat(2, 0)}), provenance={}
+        )
+        for person in content["people"]:
+            own = dataset.groups["subject"] == person["person"]
+            # Each person has as many rows of one class as of the other: balanced accuracy is accuracy.
+            assert person["tuned"] == pytest.approx(right[:, own].mean())
+            assert person["default"] == pytest.approx(right[0, own].mean())
+        assert [card["accuracy"] for card in content["cards"]["tuned"]] == pytest.approx(list(right.mean(axis=1)))
+        assert content["pooled"]["tuned"]["accuracy"] == pytest.approx(right.mean())
+
     @pytest.mark.parametrize("n_people", [1, 5])
     def test_below_six_people_there_is_no_interval(self, tmp_path, n_people):
-        evaluation = evaluation_in(tmp_path, loaded_of(n_people, 16, trials=2), protocol="trial", n_seeds=1)
+        evaluation = evaluation_in(tmp_path, loaded_of(n_people, 16, trials=2), protocol="trial")
         everywhere = np.ones(len(evaluation.loaded.dataset), dtype=bool)
         right = {"tuned": everywhere, "default": np.arange(len(everywhere)) % 3 > 0}
         content = summary(evaluation, made(evaluation, right), provenance={})
@@ -406,7 +419,7 @@ class TestSummaries:
         assert "the interval is undefined below 6 people, so this may well be chance" in content["sentence"]
 
     def test_a_network_that_failed_in_a_fold_leaves_its_people_without_a_score(self, tmp_path):
-        evaluation = evaluation_in(tmp_path, n_seeds=1)
+        evaluation = evaluation_in(tmp_path)
         n = len(evaluation.loaded.dataset)
         results = made(evaluation, {"tuned": np.ones(n, dtype=bool), "default": np.arange(n) % 5 > 0})
         results[1].probabilities["tuned"][:] = np.nan
@@ -424,8 +437,8 @@ class TestSummaries:
     def test_a_leak_that_was_allowed_marks_the_scores(self, tmp_path):
         loaded = loaded_of(7, 16, trials=4)
         with pytest.raises(InputError, match="--allow-leakage"):
-            evaluation_in(tmp_path, loaded, protocol="window", n_seeds=1)
-        evaluation = evaluation_in(tmp_path, loaded, protocol="window", n_seeds=1, allow_leakage=True)
+            evaluation_in(tmp_path, loaded, protocol="window")
+        evaluation = evaluation_in(tmp_path, loaded, protocol="window", allow_leakage=True)
         everywhere = np.ones(len(loaded.dataset), dtype=bool)
         content = summary(evaluation, made(evaluation, {"tuned": everywhere, "default": ~everywhere}), provenance={})
         assert content["score_label"].startswith("LEAKS: ")
@@ -468,7 +481,7 @@ def test_the_sentence_is_as_ready_for_a_loss_as_for_a_gain(said, words):
 
 
 def test_a_fold_of_another_shape_or_without_a_key_is_damaged(tmp_path):
-    evaluation = evaluation_in(tmp_path, n_seeds=1)
+    evaluation = evaluation_in(tmp_path)
     split = evaluation.prepared[0].split
     everywhere = np.ones(len(evaluation.loaded.dataset), dtype=bool)
     result = made(evaluation, {"tuned": everywhere, "default": everywhere})[0]

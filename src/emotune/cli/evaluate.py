@@ -33,6 +33,16 @@ DEFAULT_TRIALS = 20
 
 RESULT = "nested_evaluation.json"
 
+# What of a network's scores over all folds is shown, under which heading.
+_COLUMNS = {
+    "balanced_accuracy": "balanced accuracy",
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "cohen_kappa": "kappa",
+    "roc_auc": "ROC-AUC",
+    "calibration_error": "calibration error",
+}
+
 # So many names stand in a fold's line, and so many values of a hyperparameter in the table of the choices.
 _SHOWN_NAMES = 4
 _SHOWN_VALUES = 3
@@ -403,19 +413,11 @@ def _report(content: Mapping[str, Any], path: Path) -> None:
         )
     else:
         print("\nPeople are not known: there is no score per person, and no interval.")
-    pooled, over = content["pooled"], content["over_people"]
-    majority = content["cards"]["default"][0].get("majority", {})
-    keys = ("balanced_accuracy", "accuracy", "macro_f1")
-    table = [
-        (name_of, *(_score(pooled[name_of][key]) for key in keys), _over_people(over[name_of]))
-        for name_of in ("default", "tuned")
-    ]
-    table.append(("majority class", *(_score(majority.get(key)) for key in keys[:2]), "-", "-"))
-    print_table(
-        ("network", "balanced accuracy", "accuracy", "macro F1", f"{content['metric']} over people, 95 % interval"),
-        table,
-        title=f"\n{labelled('Scores', content['score_label'])} of {content['n_windows']} windows: {content['about']}",
-    )
+    label = labelled("Scores", content["score_label"])
+    title = f"\n{label} of {content['n_windows']} windows: {content['about']}"
+    print_table(("network", *_COLUMNS.values()), _rows(content), title=title)
+    for network in ("default", "tuned"):
+        print(f"{network}: {name} over people {_over_people(content['over_people'][network])}")
     print(_choices(content["chosen"], content["n_folds"]))
     for network, n_failed in content["failed_fits"].items():
         if n_failed:
@@ -424,6 +426,19 @@ def _report(content: Mapping[str, Any], path: Path) -> None:
     print(f"{content['estimates']} {content['limits']}")
     print(_opened(content["openings"], content["n_folds"]))
     print(f"Written: {shown_path(path)}")
+
+
+def _rows(content: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Both networks, and what answers without looking come to."""
+    rows = [
+        (network, *(_score(content["pooled"][network][key]) for key in _COLUMNS)) for network in ("default", "tuned")
+    ]
+    card = content["cards"]["default"][0]
+    for name, baseline in (("majority class", "majority"), ("stratified guess", "stratified")):
+        if baseline in card:
+            of = card[baseline]
+            rows.append((name, *(_score(of[key]) if key in of else "-" for key in _COLUMNS)))
+    return rows
 
 
 def _folds(content: Mapping[str, Any]) -> str:

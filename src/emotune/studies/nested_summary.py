@@ -108,7 +108,7 @@ def summary(
         "people": [
             _person(name, people["tuned"][name], people["default"][name], groups["subject"]) for name in people["tuned"]
         ],
-        "over_people": {name: interval_over_people(people[name]).to_dict() for name in NETWORKS},
+        "over_people": {name: _over_people(cards[name], people[name]) for name in NETWORKS},
         "tuned_minus_default": comparison.to_dict(),
         "cards": cards,
         "pooled": {name: _mean_over_seeds([_scores(card) for card in cards[name]]) for name in NETWORKS},
@@ -134,6 +134,11 @@ def summary(
         **provenance,
     }
     return {**content, "sentence": nested_sentence(content)}
+
+
+def _over_people(cards: Sequence[Mapping[str, Any]], people: Mapping[str, float | None]) -> dict[str, Any]:
+    """The interval of one seed's card, or over people's means of several seeds."""
+    return dict(cards[0]["over_people"]) if len(cards) == 1 else interval_over_people(people).to_dict()
 
 
 def _mean_over_seeds(scores: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
