@@ -436,7 +436,7 @@ class TestSummaries:
 
     def test_a_leak_that_was_allowed_marks_the_scores(self, tmp_path):
         loaded = loaded_of(7, 16, trials=4)
-        with pytest.raises(InputError, match="--allow-leakage"):
+        with pytest.raises(InputError, match="Received: none. .*--allow-leakage.* Nothing has been searched"):
             evaluation_in(tmp_path, loaded, protocol="window")
         evaluation = evaluation_in(tmp_path, loaded, protocol="window", allow_leakage=True)
         everywhere = np.ones(len(loaded.dataset), dtype=bool)

@@ -447,13 +447,16 @@ def _audited(loaded: Loaded, splits: Sequence[Split], *, allow_leakage: bool) ->
         findings = tuple(finding for finding in divided.findings if finding.name not in _OF_ONE_SPLIT)
         prepared.append(replace(divided, findings=findings))
     if refused:
+        expected = f"Expected {len(splits)} folds that can all be trained on and measured. Received:"
         split, first = refused[0]
+        if len(refused) == len(splits):
+            raise InputError(f"{expected} none. {first} Nothing has been searched.")
         others = listed([str(_number(other)) for other, _ in refused[1:]], 2 * _SHOWN)
         tests = listed(names_tested(split), _SHOWN)
         raise InputError(
-            f"Expected {len(splits)} folds that can all be trained on and measured. Received: {_fold_words(split)}"
+            f"{expected} {_fold_words(split)}"
             + (f" (tests {tests})" if tests else "")
-            + (f", and fold {others} likewise" if others else "")
+            + (f", and likewise fold {others}" if others else "")
             + f": {first} Or take another --seed, --outer-folds or --protocol; nothing has been searched."
         )
     return prepared
