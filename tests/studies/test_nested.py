@@ -14,8 +14,9 @@ from emotune.evaluation.ledger import LEDGER, Ledger
 from emotune.evaluation.metrics import metric_named
 from emotune.evaluation.significance import per_person_scores
 from emotune.search.workers import warm_up
-from emotune.studies.nested import NestedEvaluation, NestedSettings, names_tested
+from emotune.studies.nested import NestedEvaluation, names_tested
 from emotune.studies.nested_folds import FoldResult, read_fold, save_fold
+from emotune.studies.nested_plan import NestedSettings
 from emotune.studies.nested_summary import nested_sentence, summary
 from emotune.studies.preparation import Loaded
 from emotune.studies.tuning import TuningSettings

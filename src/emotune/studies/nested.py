@@ -17,9 +17,9 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,6 @@ from emotune.files import fingerprint, write_json
 from emotune.findings import listed
 from emotune.search.hypermodel import HyperModel, fingerprint_of_source, known_good, load_hypermodel
 from emotune.search.interruption import deferred_interrupts, raise_if_interrupted
-from emotune.search.loop import Observer
 from emotune.search.methods import chosen_method
 from emotune.search.methods.aside import free_name
 from emotune.search.presence import n_cores, only_owner
@@ -41,93 +40,18 @@ from emotune.search.space import Defaults, HyperParameters, Replay, Value
 from emotune.search.trials import Trial
 from emotune.studies.confirmation import n_fits
 from emotune.studies.nested_folds import NETWORKS, FoldResult, read_fold, save_fold
+from emotune.studies.nested_plan import NestedSettings, Plan, Watcher
 from emotune.studies.preparation import Loaded, Prepared
 from emotune.studies.retrain import Trained, train_configuration
-from emotune.studies.tuning import TRAINING_VERSION, Tuning, TuningSettings, first_guess_s
+from emotune.studies.tuning import TRAINING_VERSION, Tuning, first_guess_s
 
-__all__ = ["NestedEvaluation", "NestedSettings", "Plan", "Watcher", "names_tested"]
+__all__ = ["NestedEvaluation", "names_tested"]
 
 # So many names stand in a message.
 _SHOWN = 4
 
 # True of one fold and not of all together: the people of all test parts make the interval.
 _OF_ONE_SPLIT = ("few-people",)
-
-
-@dataclass(frozen=True, slots=True)
-class NestedSettings:
-    """What the user asked for.
-
-    Attributes:
-        protocol: name of what is held apart.
-        n_folds: outer folds; `loso` takes one a person.
-        tuning: of the search in each fold; its `folder`, `study` and `fresh` are not used.
-        folder: where evaluations lie (`models/nested`).
-        confirm: whether each fold's winner is confirmed on inner folds before it is taken.
-        n_seeds: how often each of the two networks of a fold is trained, with other seeds.
-        allow_leakage: whether to go on where the audit finds a leak.
-        fresh: put aside what is there of this evaluation.
-        command: what was typed.
-    """
-
-    protocol: str
-    n_folds: int
-    tuning: TuningSettings
-    folder: Path
-    confirm: bool = True
-    n_seeds: int = 1
-    allow_leakage: bool = False
-    fresh: bool = False
-    command: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How much there is to do.
-
-    Attributes:
-        n_folds: outer folds.
-        n_done: those that have ended in an earlier run.
-        n_trials: of each search.
-        n_confirming: the most fits that confirm each winner.
-        n_final: fits at each fold's end.
-        seconds: a first guess of each fold's seconds.
-    """
-
-    n_folds: int
-    n_done: int
-    n_trials: int
-    n_confirming: int
-    n_final: int
-    seconds: tuple[float, ...]
-
-
-class Watcher(Protocol):
-    """Who watches an evaluation: the progress display, a test."""
-
-    def planned(self, plan: Plan) -> None:
-        """Nothing has run yet."""
-        ...
-
-    def begun(self, split: Split) -> None:
-        """A fold begins, or goes on."""
-        ...
-
-    def searching(self, tuning: Tuning) -> Observer:
-        """Who watches the trials of the fold that has begun."""
-        ...
-
-    def refitted(self, done: int, total: int) -> None:
-        """So many fits on inner folds are done."""
-        ...
-
-    def said(self, line: str) -> None:
-        """Something that the user should know."""
-        ...
-
-    def ended(self, result: FoldResult, *, is_new: bool) -> None:
-        """A fold has ended, now or in an earlier run."""
-        ...
 
 
 class NestedEvaluation:
