@@ -201,6 +201,11 @@ def test_an_interruption_between_folds_and_one_within_a_fold_lose_nothing(whole)
     assert (first.old, second.old, third.old) == ([], [1], [1])
 
 
+def test_each_fold_searches_with_a_seed_of_its_own(whole):
+    folders = [whole[0].folder / f"fold-{fold:02d}" / "best_hyperparameters.json" for fold in (1, 2, 3)]
+    assert [json.loads(path.read_text(encoding="utf-8"))["metadata"]["seed"] for path in folders] == [0, 1, 2]
+
+
 def test_each_opening_says_what_opened_it(whole):
     summed = whole[0].ledger.summary([prepared.split for prepared in whole[0].prepared])
     assert str(summed) == "opened 3 times: evaluate 3"

@@ -189,7 +189,9 @@ class NestedEvaluation:
             notes.append(line)
             watcher.said(line)
 
-        settings = replace(self.settings.tuning, folder=folder / "tuning", study="", fresh=False)
+        # Another seed a fold: with one, all folds would try the same first configurations, lucky or not.
+        seed = self.settings.tuning.seed + _number(prepared.split) - 1
+        settings = replace(self.settings.tuning, folder=folder / "tuning", seed=seed, study="", fresh=False)
         tuning = Tuning(settings, prepared, say=say)
         try:
             trials = tuning.run(watcher.searching(tuning))
