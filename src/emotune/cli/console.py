@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from emotune import __version__
-from emotune.cli import audit, cache, datasets, inspect, ladder, predict
+from emotune.cli import audit, cache, datasets, evaluate, inspect, ladder, predict
 from emotune.cli.command import run_command
 
 __all__ = ["main"]
@@ -18,6 +18,7 @@ _COMMANDS: dict[str, tuple[ModuleType, str]] = {
     "inspect": (inspect, "what a data set holds, without training"),
     "audit": (audit, "whether a split of the data leaks, without training"),
     "ladder": (ladder, "what each leak is worth on your data: one model, every protocol"),
+    "evaluate": (evaluate, "what the whole search is worth on people never seen, fold by fold"),
     "predict": (predict, "the emotion in a recording, from a trained Bundle"),
     "datasets": (datasets, "the kinds of data that can be read, and where to ask for them"),
     "cache": (cache, "which computed vectors are kept: list, verify, clear"),

@@ -67,7 +67,7 @@ def _parser() -> ArgumentParser:
 
 
 def _retrain(arguments: Namespace) -> int:
-    configuration = configured(arguments, {"EPOCHS": arguments.epochs, "PATIENCE": arguments.patience})
+    configuration = configured(arguments)
     models = arguments.root / configuration.models_dir
     best_path = models / "best_hyperparameters.json"
     best = _found(best_path, arguments)

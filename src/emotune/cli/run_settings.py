@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,14 @@ from emotune.errors import InputError
 if TYPE_CHECKING:
     from emotune.cli.configuration import Configuration
 
-__all__ = ["add_data_arguments", "add_split_arguments", "configured", "project_folder"]
+__all__ = [
+    "add_data_arguments",
+    "add_search_arguments",
+    "add_split_arguments",
+    "configured",
+    "positive",
+    "project_folder",
+]
 
 
 def add_data_arguments(group: Any, *, dummy: bool = False) -> None:
@@ -57,12 +63,52 @@ def add_split_arguments(group: Any) -> None:
     group.add_argument("--seed", type=int, metavar="N", help="of the split and the training (default: SEED)")
 
 
-def configured(arguments: Namespace, more: Mapping[str, Any] | None = None) -> Configuration:
+def add_search_arguments(group: Any) -> None:
+    """Add how a search searches: the method, the metric, how a trial trains and is scored, the confirmation."""
+    from emotune.search.methods import METHODS
+
+    about = "; ".join(f"{name}: {entry.about}" for name, entry in METHODS.items())
+    algorithms = "; ".join(f"{name}: {', '.join(entry.algorithms)}" for name, entry in METHODS.items())
+    group.add_argument("--method", choices=list(METHODS), default="keras-tuner", help=f"{about} (default: keras-tuner)")
+    group.add_argument("--tuning-algorithm", metavar="NAME", help=f"{algorithms} (default: the first of each)")
+    group.add_argument("--metric", metavar="NAME", help="what is optimised (default: METRIC of src/config.py)")
+    group.add_argument("--epochs", type=positive, metavar="N", help="most epochs of a trial (default: EPOCHS)")
+    group.add_argument("--patience", type=positive, metavar="N", help="epochs without gain (default: PATIENCE)")
+    group.add_argument(
+        "--inner-folds",
+        type=positive,
+        metavar="K",
+        help="a trial's score is the mean over K folds of the training and validation rows, held apart as --protocol "
+        "says: steadier where people are few, and K times slower (default: INNER_FOLDS)",
+    )
+    group.add_argument(
+        "--seeds-per-trial",
+        type=positive,
+        metavar="S",
+        help="and over S trainings with other first weights (default: SEEDS_PER_TRIAL)",
+    )
+    group.add_argument("--workers", type=positive, metavar="N", help="processes that train (default: the cores)")
+    group.add_argument(
+        "--no-confirm", action="store_true", help="take the search's best without training it again on folds"
+    )
+
+
+def positive(text: str) -> int:
+    """A whole number from 1, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+positive.__name__ = "whole number from 1"  # argparse puts it into "invalid ... value"
+
+
+def configured(arguments: Namespace) -> Configuration:
     """The settings of src/config.py with those of the command line before them.
 
     Args:
-        arguments: with `root`, and what `add_data_arguments` and `add_split_arguments` add.
-        more: constant -> value, None for not given, of options that one command alone has.
+        arguments: with `root`, and whatever of the options here the command has.
 
     Raises:
         InputError: if a value is not of its constant's type.
@@ -77,9 +123,13 @@ def configured(arguments: Namespace, more: Mapping[str, Any] | None = None) -> C
             "NORMALISE": given.get("normalise"),
             "PROTOCOL": given.get("protocol"),
             "SEED": given.get("seed"),
+            "METRIC": given.get("metric"),
+            "EPOCHS": given.get("epochs"),
+            "PATIENCE": given.get("patience"),
+            "INNER_FOLDS": given.get("inner_folds"),
+            "SEEDS_PER_TRIAL": given.get("seeds_per_trial"),
             # A path on the command line is relative to where the command is run.
             "MODELS_DIR": given.get("models_dir") and str(Path(given["models_dir"]).resolve()),
-            **(more or {}),
         }
     )
     return configuration.with_threshold(given.get("threshold"))

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emotune.cli.command import INTERRUPTED, add_output_arguments, python_command, run_script
-from emotune.cli.run_settings import add_data_arguments, add_split_arguments, configured
+from emotune.cli.run_settings import add_data_arguments, add_search_arguments, add_split_arguments, configured, positive
 from emotune.errors import InputError
-from emotune.search.methods import METHODS, chosen_method
+from emotune.search.methods import chosen_method
 
 if TYPE_CHECKING:
     from emotune.cli.configuration import Configuration
@@ -50,38 +50,13 @@ def _parser() -> ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    about = "; ".join(f"{name}: {entry.about}" for name, entry in METHODS.items())
-    algorithms = "; ".join(f"{name}: {', '.join(entry.algorithms)}" for name, entry in METHODS.items())
     search = parser.add_argument_group("search")
-    search.add_argument(
-        "--method", choices=list(METHODS), default="keras-tuner", help=f"{about} (default: keras-tuner)"
-    )
-    search.add_argument("--tuning-algorithm", metavar="NAME", help=f"{algorithms} (default: the first of each)")
     total = search.add_mutually_exclusive_group()
     total.add_argument(
-        "--max-trials", type=_positive, metavar="N", help=f"trials of the study in all (default: {DEFAULT_TRIALS})"
+        "--max-trials", type=positive, metavar="N", help=f"trials of the study in all (default: {DEFAULT_TRIALS})"
     )
-    total.add_argument("--add-trials", type=_positive, metavar="N", help="trials to add to what the study has")
-    search.add_argument("--metric", metavar="NAME", help="what is optimised (default: METRIC of src/config.py)")
-    search.add_argument("--epochs", type=_positive, metavar="N", help="most epochs of a trial (default: EPOCHS)")
-    search.add_argument("--patience", type=_positive, metavar="N", help="epochs without gain (default: PATIENCE)")
-    search.add_argument(
-        "--inner-folds",
-        type=_positive,
-        metavar="K",
-        help="a trial's score is the mean over K folds of the training and validation rows, held apart as --protocol "
-        "says: steadier where people are few, and K times slower (default: INNER_FOLDS)",
-    )
-    search.add_argument(
-        "--seeds-per-trial",
-        type=_positive,
-        metavar="S",
-        help="and over S trainings with other first weights (default: SEEDS_PER_TRIAL)",
-    )
-    search.add_argument("--workers", type=_positive, metavar="N", help="processes that train (default: the cores)")
-    search.add_argument(
-        "--no-confirm", action="store_true", help="take the search's best without training it again on folds"
-    )
+    total.add_argument("--add-trials", type=positive, metavar="N", help="trials to add to what the study has")
+    add_search_arguments(search)
     study = parser.add_argument_group("study")
     study.add_argument("--study", metavar="NAME", default="", help="a name of your own for the study")
     study.add_argument("--fresh", action="store_true", help="put the study of that name aside and start anew")
@@ -92,27 +67,8 @@ def _parser() -> ArgumentParser:
     return parser
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
-
-
-_positive.__name__ = "whole number from 1"  # argparse puts it into "invalid ... value"
-
-
 def _tune(arguments: Namespace) -> int:
-    configuration = configured(
-        arguments,
-        {
-            "METRIC": arguments.metric,
-            "EPOCHS": arguments.epochs,
-            "PATIENCE": arguments.patience,
-            "INNER_FOLDS": arguments.inner_folds,
-            "SEEDS_PER_TRIAL": arguments.seeds_per_trial,
-        },
-    )
+    configuration = configured(arguments)
     models = arguments.root / configuration.models_dir
     best_path = models / "best_hyperparameters.json"
     # The option alone, with whatever only says where and how loud: nothing to search for.

@@ -2,18 +2,54 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
+import socket
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from emotune.evaluation.splits import Split
+from emotune.errors import EmotuneError
+from emotune.evaluation.protocols import protocol_of
+from emotune.evaluation.splits import OWN_PARTS, Split
 from emotune.files import fingerprint
 
-__all__ = ["LEDGER", "Ledger"]
+__all__ = ["LEDGER", "Ledger", "Openings"]
 
 LEDGER = "test_openings.jsonl"
+
+# What opened a part where its line does not say.
+_UNKNOWN, _DAMAGED = "unknown", "damaged line"
+
+
+@dataclass(frozen=True, slots=True)
+class Openings:
+    """How often test parts were opened, and by what.
+
+    Attributes:
+        by: what opened them (`retrain`, `evaluate`) -> how often, the first one first; damaged lines count.
+    """
+
+    by: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        """All openings together."""
+        return sum(self.by.values())
+
+    def __str__(self) -> str:
+        if not self.by:
+            return "never opened"
+        times = "once" if self.total == 1 else f"{self.total} times"
+        return f"opened {times}: " + ", ".join(f"{name} {count}" for name, count in self.by.items())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The counts as plain JSON values."""
+        return {"total": self.total, "by": dict(self.by)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +68,15 @@ class Ledger:
         Args:
             split: whose test part.
             data: what the user called the data.
-            why: what for.
+            why: what for; what opens it, then a colon and what more there is to say.
             data_fingerprint: of the dataset; the same rows of other data are another test part.
+
+        Raises:
+            EmotuneError: if the line cannot be written whole; then the part must stay closed.
         """
         line = {
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
+            "who": _who(),
             "why": why,
             "data": data,
             "data_fingerprint": data_fingerprint,
@@ -49,10 +89,8 @@ class Ledger:
         # A line that broke off must not swallow this one.
         before = path.read_bytes() if path.exists() else b""
         broken = bool(before) and not before.endswith(b"\n")
-        with path.open("a", encoding="utf-8") as file:
-            file.write(("\n" if broken else "") + json.dumps(line, ensure_ascii=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        text = ("\n" if broken else "") + json.dumps(line, ensure_ascii=False) + "\n"
+        _append(path, text.encode("utf-8", "replace"))
         return self.openings(split, data_fingerprint=data_fingerprint)
 
     def openings(self, split: Split, *, data_fingerprint: str = "") -> int:
@@ -63,23 +101,88 @@ class Ledger:
         What a line does not say counts as if it were the same, and a damaged line as an opening of this part:
         a test part is never called fresher than it is known to be.
         """
+        return sum(_may_be(line, split, data_fingerprint) for line in self._lines())
+
+    def summary(self, splits: Sequence[Split] | None = None, *, data_fingerprint: str = "") -> Openings:
+        """How often test parts were opened, and by what, for a report.
+
+        Args:
+            splits: whose test parts; None for all that were ever opened with results in this folder. An opening that
+                may be of several of them counts once.
+            data_fingerprint: of the dataset, as for `openings`.
+        """
+        lines = self._lines()
+        if splits is not None:
+            lines = [line for line in lines if any(_may_be(line, split, data_fingerprint) for split in splits)]
+        return Openings(dict(Counter(_opened_by(line) for line in lines)))
+
+    def _lines(self) -> list[bytes]:
         path = self.folder / LEDGER
         lines = path.read_bytes().splitlines() if path.exists() else []
-        return sum(_may_be(line, split, data_fingerprint) for line in lines if line.strip())
+        return [line for line in lines if line.strip()]
 
 
-def _test_part(split: Split) -> str:
-    """A short name of who is tested; empty where only row numbers tell the part."""
-    names = split.trials.get("test") if split.protocol == "trial" else split.people.get("test")
-    return fingerprint([split.protocol, *sorted(names)]) if names and split.protocol in ("subject", "trial") else ""
+def _append(path: Path, text: bytes) -> None:
+    """Add a line at the end, in one write, so that processes that write at once do not cut into each other's lines."""
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        if os.write(handle, text) != len(text):
+            raise EmotuneError(f"Expected room for a line in {path}, but the disk is full. The test part stays closed.")
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
-def _may_be(line: bytes, split: Split, data_fingerprint: str) -> bool:
+def _who() -> str:
+    """User and machine, as far as they are known."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, ImportError, OSError):
+        user = "unknown"  # a container may run under a number without a name
+    try:
+        host = socket.gethostname()
+    except OSError:
+        host = "unknown"
+    return f"{user}@{host}"
+
+
+def _opened_by(line: bytes) -> str:
+    said = _read(line)
+    if said is None:
+        return _DAMAGED
+    why = said.get("why")
+    return (why.partition(":")[0].strip() if isinstance(why, str) else "") or _UNKNOWN
+
+
+def _read(line: bytes) -> dict[str, Any] | None:
+    """What a line says; None where it is damaged."""
     try:
         said = json.loads(line)
     except ValueError:
-        return True
-    if not isinstance(said, dict):
+        return None
+    return said if isinstance(said, dict) else None
+
+
+def _test_part(split: Split) -> str:
+    """A short name of who or what is tested, whatever protocol came to it; empty where only row numbers tell the part.
+
+    A person left out alone is the same part as that person held out by a split by person.
+    """
+    if split.protocol == OWN_PARTS:
+        return ""
+    columns, names = protocol_of(split).columns, []
+    for column in columns:
+        of = {**split.groups, "subject": split.people, "trial": split.trials}.get(column, {})
+        tested = sorted(of.get("test", ()))
+        if not tested:
+            return ""
+        names.append(tested)
+    return fingerprint(["+".join(columns), *(names[0] if len(names) == 1 else names)])
+
+
+def _may_be(line: bytes, split: Split, data_fingerprint: str) -> bool:
+    said = _read(line)
+    if said is None:
         return True
 
     def is_same(name: str, value: str) -> bool:

@@ -32,7 +32,15 @@ from emotune.evaluation.grouping import (
 )
 from emotune.evaluation.splits import FRACTIONS, OWN_PARTS, PARTS, Split, names_in
 
-__all__ = ["PROTOCOLS", "Protocol", "outer_folds", "protocol_named", "protocol_of", "split_dataset"]
+__all__ = [
+    "PROTOCOLS",
+    "Protocol",
+    "outer_folds",
+    "protocol_named",
+    "protocol_of",
+    "protocol_that_fits",
+    "split_dataset",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +132,7 @@ def split_dataset(
     if protocol is None:
         if dataset.parts is not None:
             return _own_parts(dataset, dataset.parts)
-        protocol = _protocol_that_fits(dataset)
+        protocol = protocol_that_fits(dataset)
     chosen = protocol_named(protocol)
     everything = np.ones(len(dataset), dtype=bool)
     members = [everything.copy() for _ in PARTS]
@@ -214,7 +222,12 @@ def _check(fractions: Sequence[float], seed: int) -> None:
         raise InputError(f"`seed` must be 0 or above. Received: {seed}. Choose another.")
 
 
-def _protocol_that_fits(dataset: Dataset) -> str:
+def protocol_that_fits(dataset: Dataset) -> str:
+    """The protocol of data that no one has asked for: by person, or by trial where there is one, or none is known.
+
+    Raises:
+        InputError: if neither people nor trials are known.
+    """
     if group_is_known(dataset, "subject"):
         return "subject" if len(np.unique(dataset.groups["subject"])) > 1 else "trial"
     if group_is_known(dataset, "trial"):
