@@ -104,7 +104,7 @@ def test_optuna_continues_and_plots(project):
     assert "best_hyperparameters.json, in place of the winner of emotion_recognition_keras_tuner on simulated" in out
     assert best(project)["metadata"]["confirmation"] is None
     confirmed = run(project, "python run_hyperparameter_tuning.py --method optuna --add-trials 1")
-    assert "in place of" not in confirmed
+    assert "in place of the winner" not in confirmed
     assert "4 trials, 3 of them done" in confirmed
     assert re.search(r"^default +0\.\d+ +0\.\d+", confirmed, flags=re.MULTILINE)
     assert best(project)["metadata"]["confirmation"]["sentence"] in confirmed

@@ -55,9 +55,8 @@ def print_evaluation(content: Mapping[str, Any], path: Path) -> None:
     for network in ("default", "tuned"):
         card = content["cards"][network][0]
         of = f" (seed 1 of {content['n_seeds']})" if content["n_seeds"] > 1 else ""
-        print(
-            f"{network}: {name} over people {_over_people(content['over_people'][network])}; {chance_in_words(card)}{of}"
-        )
+        interval = _over_people(content["over_people"][network])
+        print(f"{network}: {name} over people {interval}; {chance_in_words(card)}{of}")
         if left_out := undefined_in_words(card, content["metric"]):
             print(f"  {left_out}")
     print(_choices(content["chosen"], content["n_folds"]))

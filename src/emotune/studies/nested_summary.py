@@ -30,8 +30,8 @@ ESTIMATES = (
     "configuration is measured, since each fold may choose another."
 )
 LIMITS = (
-    "Folds share training people, so that scores of people are not independent: the variance is doubled, which measured "
-    "best. What quite other training people would have changed is not in the interval."
+    "Folds share training people, so that scores of people are not independent: the variance is doubled. What quite "
+    "other training people would have changed is not in the interval."
 )
 
 
