@@ -13,7 +13,11 @@ import pytest
 from project_copy import ROOT, copy_project, environment
 
 # What a test can afford in place of what the README's command has; the confirmation has a test of its own.
-SMALL = {r"--max-trials \d+": "--max-trials 3 --no-confirm"}
+SMALL = {
+    r"evaluate --protocol loso --max-trials \d+": "evaluate --protocol subject --outer-folds 2 --max-trials 2 --no-confirm",
+    r"tuning.py(.*)--max-trials \d+": r"tuning.py\1--max-trials 3 --no-confirm",
+    r"emotune ladder$": "emotune ladder --repeats 1 --protocols window,subject",
+}
 
 
 def small(command):
@@ -79,9 +83,14 @@ APPLY = "python run_hyperparameter_tuning.py --apply"
 RETRAIN = "python src/train_emotion_model.py"
 QUICK = "python test_pipeline_quick.py"
 PREDICT = "python -m emotune predict RECORDING"
+AUDIT = "python -m emotune audit --protocol window"
+LADDER = "python -m emotune ladder"
+EVALUATE = "python -m emotune evaluate --protocol loso --max-trials 20 --method optuna"
 
 
-@pytest.mark.parametrize("command", [*KERAS_TUNER, OPTUNA, FOUR, APPLY, RETRAIN, QUICK, PREDICT])
+@pytest.mark.parametrize(
+    "command", [*KERAS_TUNER, OPTUNA, FOUR, APPLY, RETRAIN, QUICK, PREDICT, AUDIT, LADDER, EVALUATE]
+)
 def test_the_readme_has_the_command(command):
     assert command in (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -196,6 +205,22 @@ def test_an_edited_constant_reaches_the_retrain(project):
     run(project, RETRAIN)
     evaluation = json.loads((project / "models" / "evaluation.json").read_text(encoding="utf-8"))
     assert evaluation["configured"]["hyperparameters"]["batch_size"] == 64
+
+
+def test_a_score_is_looked_into_before_it_is_believed(project):
+    audited = run(project, AUDIT, code=2)
+    assert audited.rstrip().splitlines()[-1].startswith("2 errors: a search would refuse this split.") or (
+        "error: Expected a protocol that keeps each recording in one part" in audited
+    )
+    climbed = run(project, LADDER)
+    assert re.search(r"^window +windows .*LEAKS: leaking-protocol", climbed, flags=re.MULTILINE)
+    assert re.search(r"^subject +people ", climbed, flags=re.MULTILINE)
+    assert {"ladder.json", "ladder.png", "ladder.svg"} <= {file.name for file in (project / "models").iterdir()}
+    evaluated = run(project, EVALUATE)
+    assert re.search(r"^P12 +120 +0\.\d{3} +0\.\d{3} +[+-]0\.\d{3}$", evaluated, flags=re.MULTILINE)
+    evaluation = json.loads((project / "models" / "nested_evaluation.json").read_text(encoding="utf-8"))
+    assert evaluation["sentence"] in evaluated
+    assert len(evaluation["people"]) == 12
 
 
 def test_the_quick_pipeline_prints_the_three_lines_twice(project):
