@@ -42,7 +42,9 @@ def test_the_same_people_in_other_windows_are_the_same_part(tmp_path, protocol, 
     ledger = Ledger(tmp_path)
     assert ledger.record(split(5, ["c", "d"]), data="x", why="score", data_fingerprint="aa") == 1
     assert ledger.record(split(9, ["d", "c"], seed=2), data="x", why="score", data_fingerprint="aa") == 2
-    assert ledger.record(split(9, ["c"]), data="x", why="score", data_fingerprint="aa") == 1
+    # One of them was looked at before, twice; somebody else was not.
+    assert ledger.record(split(9, ["c"]), data="x", why="score", data_fingerprint="aa") == 3
+    assert ledger.record(split(7, ["e"]), data="x", why="score", data_fingerprint="aa") == 1
     assert ledger.record(split(9, ["c", "d"]), data="x", why="score", data_fingerprint="bb") == 1
 
 
@@ -112,6 +114,35 @@ def test_the_summary_says_how_often_and_by_what(tmp_path):
     assert str(ledger.summary()) == "opened 4 times: retrain 2, evaluate 2"
     assert str(ledger.summary([FIRST, SECOND], data_fingerprint="aa")) == "opened 3 times: retrain 1, evaluate 2"
     assert ledger.summary([SECOND], data_fingerprint="aa").to_dict() == {"total": 1, "by": {"evaluate": 1}}
+
+
+def test_what_one_run_opens_counts_once(tmp_path):
+    def fold(name):
+        rows = (np.arange(start, start + 3) for start in (0, 3, 6))
+        return Split(*rows, protocol="loso", seed=1, people={"train": ["x"], "validation": ["y"], "test": [name]})
+
+    for run in ("first", "second"):
+        for name in "abcabc":
+            Ledger(tmp_path, run=run).record(fold(name), data="x", why="ladder: loso")
+    ledger = Ledger(tmp_path)
+    assert ledger.openings(fold("a")) == 2
+    assert str(ledger.summary()) == "opened 2 times: ladder 2"
+    assert ledger.record(fold("a"), data="x", why="retrain: two networks") == 3
+    assert str(ledger.summary([fold("a")])) == "opened 3 times: ladder 2, retrain 1"
+
+
+def test_trials_and_people_tell_whether_two_parts_share_rows(tmp_path):
+    def part(seed, protocol, people, trials):
+        rows = (np.arange(start, start + 3) for start in (0, 3, 6))
+        tested = {"test": trials} if trials else {}
+        return Split(*rows, protocol=protocol, seed=seed, people={"test": people}, trials=tested)
+
+    ledger = Ledger(tmp_path)
+    ledger.record(part(1, "trial", ["a", "b"], ["a/1", "b/1"]), data="x", why="retrain")
+    assert ledger.openings(part(2, "trial", ["a"], ["a/2"])) == 0
+    assert ledger.openings(part(3, "trial", ["a"], ["a/1"])) == 1
+    assert ledger.openings(part(4, "subject", ["b"], [])) == 1
+    assert ledger.openings(part(5, "subject", ["c"], [])) == 0
 
 
 @pytest.mark.parametrize("damage", [b"[1]\n", b'{"why": "retr\n'])

@@ -14,7 +14,7 @@ from project_copy import ROOT, copy_project, environment
 
 # What a test can afford in place of what the README's command has; the confirmation has a test of its own.
 SMALL = {
-    r"evaluate --protocol loso --max-trials \d+": "evaluate --protocol subject --outer-folds 2 --max-trials 2 --no-confirm",
+    r"--protocol loso --max-trials \d+": "--protocol subject --outer-folds 2 --max-trials 2 --no-confirm",
     r"tuning.py(.*)--max-trials \d+": r"tuning.py\1--max-trials 3 --no-confirm",
     r"emotune ladder$": "emotune ladder --repeats 1 --protocols window,subject",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import time
+import uuid
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from pathlib import Path
@@ -96,7 +97,7 @@ def run(arguments: Namespace) -> int:
         loaded,
         learner,
         metric=metric,
-        ledger=Ledger(models),
+        ledger=Ledger(models, run=uuid.uuid4().hex),  # all rungs are one look
         seed=configuration.seed,
         protocols=protocols,
         n_folds=arguments.folds,

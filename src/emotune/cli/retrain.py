@@ -349,7 +349,7 @@ def _report(evaluation: Mapping[str, Any], models: Path, *, predicts: bool, verb
     from emotune.report.tables import print_table
     from emotune.studies.retrain import measured_on, names_in_short, score_name, sentence
 
-    times = _times(evaluation["openings"])
+    times = _times(evaluation)
     print(f"\nMeasured on {measured_on(evaluation)}, {evaluation['n_windows']} windows ({times}):")
     if evaluation["chosen_with"]:
         print(f"Seen by the search that chose the configuration: {names_in_short(evaluation['chosen_with'])}.")
@@ -444,5 +444,10 @@ def three_lines(evaluation: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _times(openings: int) -> str:
-    return "opened for the first time" if openings == 1 else f"opened {openings} times so far"
+def _times(evaluation: Mapping[str, Any]) -> str:
+    """How often the test part, or some of its people, have been looked at, and by what."""
+    openings, by = evaluation["openings"], evaluation.get("opened_by", {})
+    if openings == 1:
+        return "opened for the first time"
+    said = f"opened {openings} times so far"
+    return f"{said}: {', '.join(f'{name} {count}' for name, count in by.items())}" if len(by) > 1 else said

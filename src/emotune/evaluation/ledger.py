@@ -22,6 +22,9 @@ __all__ = ["LEDGER", "Ledger", "Openings"]
 
 LEDGER = "test_openings.jsonl"
 
+# A line must not grow with the data: beyond so many names (of trials) people tell the part.
+_MOST_NAMES = 200
+
 # What opened a part where its line does not say.
 _UNKNOWN, _DAMAGED = "unknown", "damaged line"
 
@@ -58,9 +61,12 @@ class Ledger:
 
     Attributes:
         folder: the folder of results.
+        run: a name for one look at several parts, such as all folds of a ladder, which counts once; empty where each
+            opening is a look of its own.
     """
 
     folder: Path
+    run: str = ""
 
     def record(self, split: Split, *, data: str, why: str, data_fingerprint: str = "") -> int:
         """Write down that the test part of `split` is opened now; how often it has been, this time included.
@@ -82,6 +88,8 @@ class Ledger:
             "data_fingerprint": data_fingerprint,
             "split": split.fingerprint,
             "test": _test_part(split),
+            "tested": _tested(split),
+            "run": self.run,
             "process": os.getpid(),
         }
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -96,12 +104,13 @@ class Ledger:
     def openings(self, split: Split, *, data_fingerprint: str = "") -> int:
         """How often the test part of `split` was opened, of these data where their fingerprint is given.
 
-        The same people (or trials) are the same part, however their recordings were cut into windows.
+        A part that shares people (or what else was divided) with this one counts, however their recordings were cut
+        into windows; parts that one run opened count once.
 
         What a line does not say counts as if it were the same, and a damaged line as an opening of this part:
         a test part is never called fresher than it is known to be.
         """
-        return sum(_may_be(line, split, data_fingerprint) for line in self._lines())
+        return self.summary([split], data_fingerprint=data_fingerprint).total
 
     def summary(self, splits: Sequence[Split] | None = None, *, data_fingerprint: str = "") -> Openings:
         """How often test parts were opened, and by what, for a report.
@@ -114,7 +123,8 @@ class Ledger:
         lines = self._lines()
         if splits is not None:
             lines = [line for line in lines if any(_may_be(line, split, data_fingerprint) for split in splits)]
-        return Openings(dict(Counter(_opened_by(line) for line in lines)))
+        runs = {_run_of(line, number): _opened_by(line) for number, line in enumerate(lines)}
+        return Openings(dict(Counter(runs.values())))
 
     def _lines(self) -> list[bytes]:
         path = self.folder / LEDGER
@@ -154,6 +164,12 @@ def _opened_by(line: bytes) -> str:
     return (why.partition(":")[0].strip() if isinstance(why, str) else "") or _UNKNOWN
 
 
+def _run_of(line: bytes, number: int) -> str:
+    """The look that a line belongs to; its own number where it is one by itself."""
+    run = (_read(line) or {}).get("run")
+    return f"{run} {_opened_by(line)}" if isinstance(run, str) and run else str(number)
+
+
 def _read(line: bytes) -> dict[str, Any] | None:
     """What a line says; None where it is damaged."""
     try:
@@ -180,6 +196,13 @@ def _test_part(split: Split) -> str:
     return fingerprint(["+".join(columns), *(names[0] if len(names) == 1 else names)])
 
 
+def _tested(split: Split) -> dict[str, list[str]]:
+    """Who and what is in the test part, by group column; a column of very many names is left out."""
+    of = {**{column: names.get("test", []) for column, names in split.groups.items()}}
+    of |= {"subject": split.people.get("test", []), "trial": split.trials.get("test", [])}
+    return {column: sorted(names) for column, names in of.items() if 0 < len(names) <= _MOST_NAMES}
+
+
 def _may_be(line: bytes, split: Split, data_fingerprint: str) -> bool:
     said = _read(line)
     if said is None:
@@ -189,4 +212,10 @@ def _may_be(line: bytes, split: Split, data_fingerprint: str) -> bool:
         return not value or said.get(name) in (value, "", None)
 
     same_part = is_same("split", split.fingerprint) or (bool(said.get("test")) and said["test"] == _test_part(split))
-    return is_same("data_fingerprint", data_fingerprint) and same_part
+    return is_same("data_fingerprint", data_fingerprint) and (same_part or _share(said.get("tested"), _tested(split)))
+
+
+def _share(theirs: Any, ours: Mapping[str, Sequence[str]]) -> bool:
+    """Whether two test parts have rows in common, as far as names tell: a name of every column that both have."""
+    columns = [column for column in ours if isinstance(theirs, dict) and isinstance(theirs.get(column), list)]
+    return bool(columns) and all(not set(ours[column]).isdisjoint(map(str, theirs[column])) for column in columns)

@@ -176,6 +176,7 @@ def evaluate(
         **networks,
         "configured_minus_default": comparison.to_dict(),
         "openings": openings,
+        "opened_by": dict(ledger.summary([split], data_fingerprint=data_identity(dataset)).by),
         **provenance,
         "fingerprints": {
             **provenance.get("fingerprints", {}),
