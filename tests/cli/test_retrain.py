@@ -1,6 +1,7 @@
 """The retrain's command: what it refuses before it trains, when it opens the test part, and whom it warns about."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -295,6 +296,22 @@ def test_a_winner_of_another_split_is_taken_where_told_and_the_people_it_has_see
     assert evaluation["chosen_with"] == [name for name in evaluation["split"]["people"]["test"] if name in seen]
     assert evaluation["chosen_with"]
     assert "its score flatters the configured network" in capsys.readouterr().out
+
+
+def test_several_seeds_are_trained_and_said(project, capsys):
+    assert project.run("--seeds", "2") == 0
+    out = capsys.readouterr().out
+    assert "Trained the configured network (seed 2 of 2): " in out
+    assert (
+        len(
+            re.findall(
+                r"^(?:default|configured): .*, mean of 2 seeds \(0\.\d+ to 0\.\d+\); of the first seed, ", out, re.M
+            )
+        )
+        == 2
+    )
+    assert project.evaluation()["openings"] == 1
+    assert len(project.evaluation()["configured"]["seeds"]) == 2
 
 
 def test_the_evaluation_and_the_bundle_say_what_they_belong_to(project):

@@ -51,7 +51,7 @@ def hypermodel(tmp_path, prepared):
 def measured(tmp_path, hypermodel, prepared):
     default = train_configuration(hypermodel, Defaults(), prepared, **SETTINGS)
     configured = train_configuration(hypermodel, Replay({"units": 4, "learning_rate": 0.02}), prepared, **SETTINGS)
-    return evaluate(default, configured, prepared, metric=METRIC, ledger=Ledger(tmp_path), provenance={"seed": 5})
+    return evaluate([default], [configured], prepared, metric=METRIC, ledger=Ledger(tmp_path), provenance={"seed": 5})
 
 
 def test_what_the_evaluation_holds(measured, prepared, tmp_path):
@@ -71,6 +71,28 @@ def test_what_the_evaluation_holds(measured, prepared, tmp_path):
     assert content["default"]["chance"]["method"].startswith("undefined: trials are not known")
     # Two well separated classes: anything near chance would be a bug.
     assert content["default"]["balanced_accuracy"] > 0.6
+
+
+def test_several_seeds_are_one_opening_and_the_mean_of_each_person(tmp_path, hypermodel, prepared):
+    def trained(seed):
+        return train_configuration(hypermodel, Defaults(), prepared, **{**SETTINGS, "seed": seed, "epochs": 3})
+
+    def measured_with(folder, *networks):
+        return evaluate(networks, networks[:1], prepared, metric=METRIC, ledger=Ledger(folder), provenance={})
+
+    first, second = trained(5), trained(6)
+    both = measured_with(tmp_path / "both", first, second)
+    alone = [measured_with(tmp_path / str(index), one)["default"] for index, one in enumerate((first, second))]
+    assert both["openings"] == 1
+    for name, score in both["default"]["per_person"].items():
+        assert score == pytest.approx((alone[0]["per_person"][name] + alone[1]["per_person"][name]) / 2)
+    mean = sum(both["default"]["per_person"].values()) / len(both["default"]["per_person"])
+    assert both["default"]["over_people"]["mean"] == pytest.approx(mean)
+    assert both["configured_minus_default"]["mean_difference"] == pytest.approx(alone[0]["over_people"]["mean"] - mean)
+    # All else is of the first seed, whose network is kept.
+    assert both["default"]["confusion"] == alone[0]["confusion"]
+    assert [seed["over_people"] for seed in both["default"]["seeds"]] == [one["over_people"]["mean"] for one in alone]
+    assert len(both["configured"]["seeds"]) == 1
 
 
 def test_each_opening_of_the_test_part_is_counted(measured, prepared, tmp_path):

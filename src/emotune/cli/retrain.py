@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emotune.cli.command import add_output_arguments, run_script
-from emotune.cli.run_settings import add_data_arguments, add_split_arguments, configured
+from emotune.cli.run_settings import add_data_arguments, add_split_arguments, configured, positive
 from emotune.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,6 +57,14 @@ def _parser() -> ArgumentParser:
         "--other-data",
         action="store_true",
         help="with --from-best: also where the search was on other data, features or another split, and say so",
+    )
+    training.add_argument(
+        "--seeds",
+        type=positive,
+        default=1,
+        metavar="S",
+        help="trainings of each network, with SEED, SEED + 1 and so on: a person's score is their mean, and the first "
+        "network is kept (default: 1)",
     )
     training.add_argument("--epochs", type=int, metavar="N", help="most epochs (default: EPOCHS)")
     training.add_argument("--patience", type=int, metavar="N", help="epochs without gain (default: PATIENCE)")
@@ -234,7 +242,7 @@ def _train_and_evaluate(
     from emotune.search.hypermodel import load_hypermodel
     from emotune.search.space import Defaults, Replay
     from emotune.studies.provenance import fingerprints, provenance
-    from emotune.studies.retrain import evaluate, train_configuration
+    from emotune.studies.retrain import Trained, evaluate, train_configuration
 
     prepare_backend()
     metric = metric_named(configuration.metric)
@@ -251,24 +259,29 @@ def _train_and_evaluate(
         "seed": configuration.seed,
     }
     say = (lambda _line: None) if arguments.quiet else print
-    configured = train_configuration(hypermodel, Replay(values, strict=strict), prepared, **settings)
-    say(f"Trained the configured network: {_training(configured, prepared)}.")
-    default = train_configuration(hypermodel, Defaults(), prepared, **settings)
-    say(f"Trained the default network: {_training(default, prepared)}.")
+    trained: dict[str, list[Trained]] = {}
+    for name in ("configured", "default"):
+        for number in range(arguments.seeds):
+            hp = Replay(values, strict=strict) if name == "configured" else Defaults()
+            one = train_configuration(hypermodel, hp, prepared, **{**settings, "seed": configuration.seed + number})
+            trained.setdefault(name, []).append(one)
+            of = f" (seed {number + 1} of {arguments.seeds})" if arguments.seeds > 1 else ""
+            say(f"Trained the {name} network{of}: {_training(one, prepared)}.")
+    configured, default = trained["configured"], trained["default"]
     dataset, command = prepared.dataset, shlex.join(["python", "src/train_emotion_model.py", *arguments.given])
     origin = {
         **provenance(configuration.seed, command),
         "fingerprints": fingerprints(dataset, prepared.split, space=space),
     }
     content: dict[str, Any] = {
-        "model": configured.model,
+        "model": configured[0].model,
         "class_names": dataset.class_names,
         "input_shape": prepared.problem.input_shape,
         "scaler": prepared.scaler,
         "normalisation": prepared.normalisation,
         "layout": dataset.layout,
         "features": configuration.feature_settings if "window_s" in dataset.provenance else None,
-        "hyperparameters": configured.hyperparameters,
+        "hyperparameters": configured[0].hyperparameters,
         "provenance": {
             "watermark": prepared.watermark,
             "data": dataset.name,
@@ -391,6 +404,10 @@ def _people_and_chance(evaluation: Mapping[str, Any]) -> list[str]:
         card = evaluation[network]
         of = f"{name} over people" if card["per_person"] else f"{name} over all windows"
         score = _over_people(card["over_people"]) if card["per_person"] else _score(card[evaluation["metric"]])
+        seeds = [seed["over_people"] if card["per_person"] else seed["score"] for seed in card.get("seeds", ())]
+        known = [seed for seed in seeds if seed is not None]
+        if len(seeds) > 1 and known:
+            score += f", mean of {len(seeds)} seeds ({min(known):.3f} to {max(known):.3f}); of the first seed"
         lines.append(f"{network}: {of} {score}, {chance_in_words(card)}.")
     left_out = undefined_in_words(evaluation["configured"], evaluation["metric"])
     return [*lines, *([f"{left_out}."] if left_out else [])]

@@ -17,7 +17,7 @@ from emotune.evaluation.ledger import Ledger
 from emotune.evaluation.metrics import Metric
 from emotune.evaluation.protocols import protocol_of
 from emotune.evaluation.scores import score_card
-from emotune.evaluation.significance import paired_comparison
+from emotune.evaluation.significance import interval_over_people, paired_comparison
 from emotune.evaluation.splits import Split
 from emotune.files import fingerprint
 from emotune.models.answering import answers
@@ -106,8 +106,8 @@ def train_configuration(
 
 
 def evaluate(
-    default: Trained,
-    configured: Trained,
+    default: Sequence[Trained],
+    configured: Sequence[Trained],
     prepared: Prepared,
     *,
     metric: Metric,
@@ -117,9 +117,13 @@ def evaluate(
 ) -> dict[str, Any]:
     """Open the test part once for both networks; everything that `models/evaluation.json` holds.
 
+    Where there are several seeds, a person's score is the mean over them, and so are the interval and the comparison:
+    less of them is luck. All else that a network's entry holds is of its first seed, whose network is the one to keep:
+    the best of several on the test part would be chosen by it.
+
     Args:
-        default: the network of the space's default configuration.
-        configured: the user's.
+        default: the network of the space's default configuration, trained with one seed or more.
+        configured: the user's, likewise.
         prepared: the data and its parts.
         metric: what is compared per person.
         ledger: where the opening is written down.
@@ -138,23 +142,37 @@ def evaluate(
     groups = {name: names[split.test] for name, names in dataset.groups.items()}
     networks: dict[str, Any] = {}
     for name, trained in (("default", default), ("configured", configured)):
-        card = score_card(
-            metric,
-            targets,
-            trained.probabilities(inputs),
-            dataset.class_names,
-            groups,
-            train_targets=dataset.targets[split.train],
-            protocol=protocol_of(split).name,
-            seed=split.seed,
-        )
+        cards = [
+            score_card(
+                metric,
+                targets,
+                one.probabilities(inputs),
+                dataset.class_names,
+                groups,
+                train_targets=dataset.targets[split.train],
+                protocol=protocol_of(split).name,
+                seed=split.seed,
+            )
+            for one in trained
+        ]
+        first = trained[0]
         networks[name] = {
-            **card,
-            "validation_score": trained.fit.score,
-            "hyperparameters": dict(trained.hyperparameters),
-            "n_parameters": int(trained.model.count_params()),
-            "epochs": len(trained.fit.scores),
-            "seconds": trained.seconds,
+            **cards[0],
+            **(_over_seeds(cards) if len(cards) > 1 else {}),
+            "seeds": [
+                {
+                    "score": card[metric.name],
+                    "over_people": card["over_people"]["mean"],
+                    "validation_score": one.fit.score,
+                    "epochs": len(one.fit.scores),
+                }
+                for card, one in zip(cards, trained, strict=True)
+            ],
+            "validation_score": first.fit.score,
+            "hyperparameters": dict(first.hyperparameters),
+            "n_parameters": int(first.model.count_params()),
+            "epochs": len(first.fit.scores),
+            "seconds": float(np.mean([one.seconds for one in trained])),
         }
     comparison = paired_comparison(networks["configured"]["per_person"], networks["default"]["per_person"])
     return {
@@ -172,7 +190,7 @@ def evaluate(
         "n_windows": len(split.test),
         "split": split.to_dict(),
         "chosen_with": list(chosen_with),
-        "same_configuration": dict(default.hyperparameters) == dict(configured.hyperparameters),
+        "same_configuration": dict(default[0].hyperparameters) == dict(configured[0].hyperparameters),
         **networks,
         "configured_minus_default": comparison.to_dict(),
         "openings": openings,
@@ -182,9 +200,19 @@ def evaluate(
             **provenance.get("fingerprints", {}),
             "data": dataset.fingerprint,
             "split": split.fingerprint,
-            "configured": fingerprint(dict(configured.hyperparameters)),
+            "configured": fingerprint(dict(configured[0].hyperparameters)),
         },
     }
+
+
+def _over_seeds(cards: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Each person's mean over seeds, and the interval of these; undefined where one seed's score is."""
+    people: dict[str, float | None] = {}
+    for name in cards[0]["per_person"]:
+        scores = [card["per_person"][name] for card in cards]
+        people[name] = None if None in scores else float(np.mean(scores))
+    undefined = {"undefined_people": [name for name, score in people.items() if score is None]}
+    return {"per_person": people, "over_people": {**interval_over_people(people).to_dict(), **undefined}}
 
 
 def same_people(theirs: Mapping[str, Any], split: Split) -> bool:
