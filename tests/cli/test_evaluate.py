@@ -150,3 +150,9 @@ def test_loso_says_that_the_number_of_folds_is_not_used(project, capsys, monkeyp
     assert "note: --outer-folds is not used: loso leaves out one person a fold." in out
     assert "6 folds × (" in out
     assert "class EmotionHyperModel" in err
+
+
+def test_a_saved_split_is_no_evaluation():
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", "--split", "models/split.json"])
+    assert ended.value.code == 2

@@ -295,7 +295,11 @@ def test_a_winner_of_another_split_is_taken_where_told_and_the_people_it_has_see
     seen = {*theirs.people["train"], *theirs.people["validation"]}
     assert evaluation["chosen_with"] == [name for name in evaluation["split"]["people"]["test"] if name in seen]
     assert evaluation["chosen_with"]
-    assert "its score flatters the configured network" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "its score flatters the configured network" in out
+    assert evaluation["score_label"] == evaluation["watermark"] == "LEAKS: chosen-with-test-people"
+    assert "Scores (LEAKS: chosen-with-test-people)" in out
+    assert Bundle.load(project.models / "bundle").watermark == "LEAKS: chosen-with-test-people"
 
 
 def test_several_seeds_are_trained_and_said(project, capsys):

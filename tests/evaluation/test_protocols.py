@@ -160,6 +160,11 @@ def test_one_person_cannot_be_left_out():
         outer_folds(full_set(n_people=1), "loso", n_folds=5, seed=0)
 
 
+def test_two_people_are_too_few_to_hold_clips_apart_too():
+    with pytest.raises(InputError, match="Expected at least 3 people for the protocol subject.stimulus .* Received: 2"):
+        split_dataset(full_set(n_people=2), seed=0, protocol="subject+stimulus")
+
+
 @pytest.mark.parametrize(("options", "said"), [({"n_folds": 1}, "`n_folds` must be"), ({"seed": -1}, "`seed` must")])
 def test_folds_that_are_none_are_refused(options, said):
     with pytest.raises(InputError, match=said):

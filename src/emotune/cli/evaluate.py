@@ -72,7 +72,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     add_search_arguments(search)
     add_data_arguments(parser.add_argument_group("data"))
-    add_split_arguments(parser.add_argument_group("split"))
+    add_split_arguments(parser.add_argument_group("split"), saved=False)
     add_output_arguments(parser)
 
 

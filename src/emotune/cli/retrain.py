@@ -98,6 +98,9 @@ def _retrain(arguments: Namespace) -> int:
         chosen_with = _seen_by_the_choice(configuration, best, prepared, arguments)
         if not arguments.quiet:
             _say_what_is_not_applied(configuration, best, prepared, best_path)
+        if chosen_with:
+            # Whatever the split, the configuration was chosen by some of those that it is measured on.
+            prepared = prepared.leaking("chosen-with-test-people")
     evaluation = _train_and_evaluate(arguments, configuration, models, prepared, best, chosen_with)
     _report(evaluation, models, predicts="window_s" in prepared.dataset.provenance, verbose=arguments.verbose)
     return 0
@@ -211,7 +214,7 @@ def _same_data(best: Best, prepared: Prepared, path: Path) -> None:
     if changed:
         raise InputError(
             f"{path.name} comes from a search on another split of {theirs} ({_split_in_short(best)}). Give --protocol "
-            f"and --seed as the search had them. {remedy}"
+            f"and --seed, or --split, as the search had them. {remedy}"
         )
 
 

@@ -47,8 +47,13 @@ def add_data_arguments(group: Any, *, dummy: bool = False) -> None:
     group.add_argument("--models-dir", metavar="DIR", help="where results go (default: MODELS_DIR of src/config.py)")
 
 
-def add_split_arguments(group: Any) -> None:
-    """Add what says how the data is divided: `--protocol`, `--allow-leakage`, `--seed`."""
+def add_split_arguments(group: Any, *, saved: bool = True) -> None:
+    """Add what says how the data is divided: `--protocol`, `--split`, `--allow-leakage`, `--seed`.
+
+    Args:
+        group: of a parser's arguments.
+        saved: whether a saved split can be taken; not where the data is divided in several ways.
+    """
     how = group.add_mutually_exclusive_group()
     how.add_argument(
         "--protocol",
@@ -56,7 +61,8 @@ def add_split_arguments(group: Any) -> None:
         help="what is held apart: subject, loso, trial, session, stimulus, subject+stimulus, or window, which leaks "
         "(default: PROTOCOL of src/config.py, else by person, or by trial where there is one person)",
     )
-    how.add_argument("--split", metavar="FILE", help="a saved split of the same data, such as models/split.json")
+    if saved:
+        how.add_argument("--split", metavar="FILE", help="a saved split of the same data, such as models/split.json")
     group.add_argument(
         "--allow-leakage", action="store_true", help="go on where the audit finds a leak; every score then says LEAKS"
     )

@@ -315,9 +315,9 @@ def _of_two(
 
 def _too_few(dataset: Dataset, column: str, protocol: Protocol, n: int, needed: int) -> InputError:
     many = WORDS[column][1]
-    if column in ("subject", "session"):
+    if protocol.columns in (("subject",), ("session",)):
         needed = 2  # with two, validation is on trials
-    if column == "subject":
+    if protocol.columns == ("subject",):
         first = natural_order(dataset.groups["subject"])[0]
         return InputError(
             f"Expected at least 2 people for a split by person of {dataset.name}. Received: {n} "

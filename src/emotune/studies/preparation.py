@@ -60,6 +60,11 @@ class Prepared:
         """What is to be said beside every score of these data; may be empty."""
         return "; ".join(said for said in (self.watermark, self.normalisation.label) if said)
 
+    def leaking(self, name: str) -> Prepared:
+        """The same, with one more leak in the watermark."""
+        before = self.watermark.removeprefix(f"{LEAKING}: ")
+        return replace(self, watermark=f"{LEAKING}: {', '.join(said for said in (before, name) if said)}")
+
     def labelled(self, name: str) -> str:
         """The name of a score with what is to be said of it: `accuracy (transductive)`."""
         return labelled(name, self.score_label)
