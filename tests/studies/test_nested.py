@@ -328,7 +328,9 @@ def test_folds_that_cannot_be_trained_on_are_refused_before_anything_is_searched
     with pytest.raises(InputError) as error:
         evaluation_in(tmp_path, loaded_of(targets=targets))
     said = str(error.value)
-    assert said.startswith("Expected 3 folds that can all be trained on and measured. Received: none. Expected rows")
+    assert said.startswith(
+        "Expected 3 folds that can all be trained on and measured. Received: none, all for one reason: Expected rows"
+    )
     assert said.endswith("Nothing has been searched.")
     assert not (tmp_path / "models").exists()
 

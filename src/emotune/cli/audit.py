@@ -67,7 +67,7 @@ def run(arguments: Namespace) -> int:
         protocol_named(configuration.protocol)  # a slip of the pen is said before anything is fetched
     if arguments.split and not Path(arguments.split).is_file():
         raise InputError(f"Expected a saved split in {arguments.split}. Received: no such file. Correct the path.")
-    loaded = load_undivided(configuration, quiet=arguments.quiet)
+    loaded = load_undivided(configuration, quiet=arguments.quiet, anew=bool(configuration.protocol or arguments.split))
     splits = _splits(arguments, loaded.dataset, configuration.protocol, configuration.seed)
     audits = [_audited(loaded.as_read, split, allow_leakage=arguments.allow_leakage) for split in splits]
     of_data: list[tuple[Finding, list[int]]] = [(finding, []) for finding in loaded.findings]

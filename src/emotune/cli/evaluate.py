@@ -104,7 +104,7 @@ def run(arguments: Namespace) -> int:
     from emotune.cli.loading import load_undivided
     from emotune.imports import import_quietly
 
-    loaded = load_undivided(configuration, quiet=arguments.quiet)
+    loaded = load_undivided(configuration, quiet=arguments.quiet, anew=True)
     protocol = configuration.protocol or protocol_that_fits(loaded.dataset)
     if not arguments.quiet:
         _describe(arguments, loaded.dataset, protocol)

@@ -85,7 +85,7 @@ def run(arguments: Namespace) -> int:
     for name in protocols:
         protocol_named(name)
     learner = _learner(arguments, configuration, metric)
-    loaded = load_undivided(configuration, quiet=arguments.quiet)
+    loaded = load_undivided(configuration, quiet=arguments.quiet, anew=True)
     if not arguments.quiet:
         dataset = loaded.dataset
         print(f"Data {dataset.name}: {len(dataset)} windows, classes {', '.join(dataset.class_names)}.")

@@ -36,7 +36,7 @@ def load(
         protocol_named(configuration.protocol)
     if split_file is not None and not Path(split_file).is_file():
         raise InputError(f"Expected a saved split at {split_file}. Received: no such file. Leave --split out.")
-    loaded = load_undivided(configuration, quiet=quiet)
+    loaded = load_undivided(configuration, quiet=quiet, anew=bool(configuration.protocol or split_file))
     if split_file is not None:
         split = load_split(split_file, dataset=loaded.dataset)
     else:
@@ -47,8 +47,14 @@ def load(
     return prepared
 
 
-def load_undivided(configuration: Configuration, *, quiet: bool) -> Loaded:
-    """Read the data of a run, for commands that divide it in several ways; prints nothing but how far it is."""
+def load_undivided(configuration: Configuration, *, quiet: bool, anew: bool = False) -> Loaded:
+    """Read the data of a run, for commands that divide it in several ways; says how far it is.
+
+    Args:
+        configuration: of the run.
+        quiet: whether to say nothing.
+        anew: whether the command divides the data whatever parts they come in, which is then said.
+    """
     from emotune.cli.progress import Reading
     from emotune.data.normalising import Normalisation
     from emotune.search.presence import default_workers
@@ -59,7 +65,7 @@ def load_undivided(configuration: Configuration, *, quiet: bool) -> Loaded:
     Normalisation.parse(normalise)
     settings = configuration.feature_settings
     fetch(configuration.data, quiet=quiet)
-    return load_data(
+    loaded = load_data(
         configuration.data,
         settings,
         n_steps=configuration.n_steps,
@@ -69,6 +75,9 @@ def load_undivided(configuration: Configuration, *, quiet: bool) -> Loaded:
         normalise=normalise,
         on_recording=None if quiet else Reading().read,
     )
+    if anew and loaded.dataset.parts is not None and not quiet:
+        print(f"note: {loaded.dataset.name} comes divided; its parts are not used here.")
+    return loaded
 
 
 def fetch(spec: str, *, quiet: bool) -> None:

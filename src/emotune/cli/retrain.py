@@ -75,6 +75,10 @@ def _parser() -> ArgumentParser:
 
 
 def _retrain(arguments: Namespace) -> int:
+    if arguments.other_data and not arguments.from_best:
+        raise InputError(
+            "Expected --other-data with --from-best. Received: --other-data alone. Add it, or leave it out."
+        )
     configuration = configured(arguments)
     models = arguments.root / configuration.models_dir
     best_path = models / "best_hyperparameters.json"

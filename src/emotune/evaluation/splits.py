@@ -140,7 +140,8 @@ def load_split(path: Path | str, *, dataset: Dataset) -> Split:
     except InputError:
         raise
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise InputError(f"Expected a split in {path}. Received: {type(error).__name__}: {error}. {remedy}") from error
+        missing = f"a file without {error}" if isinstance(error, KeyError) else "a file that was changed, or is none"
+        raise InputError(f"Expected a saved split in {path}. Received: {missing}. {remedy}") from error
     if split.fingerprint != content["fingerprint"]:
         raise InputError(f"Expected in {path} the rows that its fingerprint names. Received: others. {remedy}")
     return split

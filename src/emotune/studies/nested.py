@@ -375,7 +375,7 @@ def _audited(loaded: Loaded, splits: Sequence[Split], *, allow_leakage: bool) ->
         expected = f"Expected {len(splits)} folds that can all be trained on and measured. Received:"
         split, first = refused[0]
         if len(refused) == len(splits):
-            raise InputError(f"{expected} none. {first} Nothing has been searched.")
+            raise InputError(f"{expected} none, all for one reason: {first} Nothing has been searched.")
         others = listed([str(_number(other)) for other, _ in refused[1:]], 2 * _SHOWN)
         tests = listed(names_tested(split), _SHOWN)
         raise InputError(
