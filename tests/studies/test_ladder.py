@@ -194,6 +194,7 @@ def test_people_with_one_class_are_undefined_where_the_metric_needs_two(tmp_path
     assert subject["card"]["per_person"]["P1"] is None
     assert subject["card"]["over_people"]["n"] == 8
     assert subject["score"] > 0.8
+    assert any(one.startswith("1 of 9 people left out, whose roc auc is undefined: P1") for one in sentences(content))
 
 
 def test_where_nobody_has_two_classes_the_score_is_undefined_and_printed_so(tmp_path):
@@ -208,6 +209,7 @@ def test_where_nobody_has_two_classes_the_score_is_undefined_and_printed_so(tmp_
     assert rungs["subject"]["watermark"] == ""
     assert {row[3] for row in table_of(content)[1]} == {"undefined"}
     assert all("undefined" in one for one in sentences(content))
+    assert "12 of 12 people left out, whose roc auc is undefined: P0, P1, " in sentences(content)[0]
 
 
 def test_fewer_than_six_people_have_no_interval(tmp_path):

@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from emotune.data.normalising import labelled
+from emotune.evaluation.scores import undefined_in_words
 
 __all__ = ["COLUMNS", "difference_in_short", "metric_in_words", "remark", "rows", "score_in_short", "sentences"]
+
+# Three decimals are printed.
+_NO_DIFFERENCE = 0.0005
 
 COLUMNS = ("rung", "held apart", "train rows")
 
@@ -58,7 +62,7 @@ def sentences(content: Mapping[str, Any]) -> list[str]:
     """What the ladder says, one sentence a rung, and as ready to say that a leak is worth nothing."""
     rungs = {rung["protocol"]: rung for rung in content["rungs"]}
     reference = rungs[content["reference"]]
-    said = [_of_reference(content, reference)]
+    said = [_of_reference(content, reference), _left_out(content, reference)]
     for rung in content["rungs"]:
         if rung is not reference:
             said.append(_of_rung(content, rung, reference))
@@ -72,7 +76,11 @@ def remark(rung: Mapping[str, Any]) -> Mapping[str, str] | None:
 
 def _of_reference(content: Mapping[str, Any], rung: Mapping[str, Any]) -> str:
     if rung["score"] is None:
-        return f"On {rung['about']} the score is undefined."
+        reason = undefined_in_words(rung["card"], metric_in_words(content)) or rung["interval"]
+        return (
+            f"On {rung['about']} the score is undefined: {reason}. Record each person in several classes, or take "
+            'METRIC = "accuracy" in src/config.py.'
+        )
     said = f"On {rung['about']} the model has {_score(rung)} {metric_in_words(content)}"
     chance = rung["card"]["majority"].get(content["metric"])
     if chance is None:
@@ -86,6 +94,12 @@ def _of_reference(content: Mapping[str, Any], rung: Mapping[str, Any]) -> str:
             f"tell, it has learned nothing that holds for {rung['about']}."
         )
     return f"{said}."
+
+
+def _left_out(content: Mapping[str, Any], rung: Mapping[str, Any]) -> str:
+    """Whom the mean leaves out; empty where that is nobody, or everybody."""
+    words = undefined_in_words(rung["card"], metric_in_words(content))
+    return f"{words}." if words and rung["score"] is not None else ""
 
 
 def _of_rung(content: Mapping[str, Any], rung: Mapping[str, Any], reference: Mapping[str, Any]) -> str:
@@ -107,6 +121,8 @@ def _of_rung(content: Mapping[str, Any], rung: Mapping[str, Any], reference: Map
         by += " [{:.3f}, {:.3f}]".format(*sorted((abs(low), abs(high))))
     if low is not None and low <= 0 <= high:
         said += f", against {other}: the interval of the difference, [{low:+.3f}, {high:+.3f}], holds zero."
+    elif abs(difference) < _NO_DIFFERENCE:
+        said += f", against {other}: no difference{unsure}."
     elif gain <= 0:
         said += f", against {other}: {by} worse{unsure}."
     elif leaks:
