@@ -209,7 +209,7 @@ def test_where_nobody_has_two_classes_the_score_is_undefined_and_printed_so(tmp_
     assert rungs["subject"]["watermark"] == ""
     assert {row[3] for row in table_of(content)[1]} == {"undefined"}
     assert all("undefined" in one for one in sentences(content))
-    assert "12 of 12 people left out, whose roc auc is undefined: P0, P1, " in sentences(content)[0]
+    assert "12 of 12 people left out, whose roc auc is undefined: P1, P2, " in sentences(content)[0]
 
 
 def test_fewer_than_six_people_have_no_interval(tmp_path):
