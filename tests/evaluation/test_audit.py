@@ -302,7 +302,7 @@ def test_a_trial_split_of_many_people_warns_that_they_are_known(make_people):
 
 
 def test_trials_of_unknown_people_are_a_warning(make_dataset):
-    dataset = make_dataset(None, [f"t{index}" for index in range(12)], [0, 1] * 6)
+    dataset = make_dataset(None, [f"t{index // 2}" for index in range(24)], [0, 0, 1, 1] * 6)
     findings = audit(dataset, split_dataset(dataset, seed=0))
     assert names(findings) == {"people-not-known"}
     assert findings[0].severity == "warning"
@@ -331,7 +331,7 @@ def test_own_parts_of_one_person_are_held_to_the_rule_of_trials(make_dataset):
     trial = ["a", "b", "c", "d", "e", "f"]
     parts = {"train": [0, 1], "validation": [2, 3], "test": [4, 5]}
     clean = make_dataset(["P1"] * 6, trial, [0, 1] * 3, parts=parts)
-    assert names(audit(clean, split_dataset(clean, seed=0))) == {"one-person"}
+    assert names(audit(clean, split_dataset(clean, seed=0))) == {"one-person", "trials-of-one-row"}
     leaking = make_dataset(["P1"] * 6, [*trial[:5], "a"], [0, 1] * 3, parts=parts)
     assert names(audit(leaking, split_dataset(leaking, seed=0)), "error") == {"trial-in-two-parts"}
 
@@ -351,7 +351,7 @@ def test_stimuli_in_training_and_test_are_a_note_that_names_them(six):
     assert finding.severity == "note"
     assert str(finding) == (
         "Training and test hold the same stimuli (a, b): the scores may in part be about the clips. Say so with the "
-        "score, or give parts of your own that hold stimuli apart."
+        "score, or hold them apart: --protocol subject+stimulus, or stimulus."
     )
     assert "stimulus-is-label" not in names(findings)
 

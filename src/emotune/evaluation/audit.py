@@ -31,6 +31,7 @@ from emotune.evaluation.leaks import (
     smoothing,
 )
 from emotune.evaluation.near_copies import are_measurements, identical_rows, nearly_identical_rows
+from emotune.evaluation.neighbours import lone_trials, shared_steps
 from emotune.evaluation.scaled_values import scaled_values
 from emotune.evaluation.splits import Split
 from emotune.findings import Finding
@@ -100,6 +101,8 @@ CHECKS: tuple[Check, ...] = (
     Check("classes missing in a part", classes),
     Check("people, trials or what else is held apart, in two parts", groups_apart, ("subject", "trial")),
     Check("windows that share samples across parts", overlapping_windows, ("times",)),
+    Check("sequences that share windows across parts", shared_steps),
+    Check("trials of single rows", lone_trials, ("trial",)),
     Check("smoothing or filters that look across parts", smoothing, ("making",)),
     Check("identical rows across parts", identical_rows),
     Check("near-identical rows across parts", nearly_identical_rows, ("measurements",)),

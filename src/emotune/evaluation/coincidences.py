@@ -179,7 +179,7 @@ def stimuli(dataset: Dataset, split: Split) -> Iterator[Finding]:
         "note",
         f"Training and test hold the same stimuli ({listed(shared, LISTED)}): the scores may in part be about the "
         "clips" + (", as each has one label, which recognising it would give." if one_label else "."),
-        "Say so with the score, or give parts of your own that hold stimuli apart.",
+        "Say so with the score, or hold them apart: --protocol subject+stimulus, or stimulus.",
     )
     labels = [int(row.argmax()) for row in counts.values() if np.count_nonzero(row) == 1]
     if len(labels) == len(counts) == len(set(labels)):

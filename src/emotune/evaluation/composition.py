@@ -119,7 +119,8 @@ def people(dataset: Dataset, split: Split) -> Iterator[Finding]:
             "Training and test hold the same people: the score holds for new trials of people already known.",
             "Split by person for a score that holds for people never seen.",
         )
-    elif n > 1 and (n_tested := len(np.unique(subjects[split.test]))) < MIN_PEOPLE:
+    # Folds are scored together.
+    elif n > 1 and split.fold is None and (n_tested := len(np.unique(subjects[split.test]))) < MIN_PEOPLE:
         yield Finding(
             "few-people",
             "note",
