@@ -67,12 +67,48 @@ def test_clips_change_their_labels_alike_for_all_people_by_hand():
     assert (by_trial.n_permutations, by_trial.p_value, by_trial.unit) == (8, 1 / 8, "trial")
 
 
-def test_where_people_feel_differently_about_a_clip_trials_are_permuted():
+def test_where_people_feel_differently_about_a_clip_it_carries_what_everybody_said():
     people, clips = np.repeat(["A", "B", "C"], 2), np.tile(["x", "y"], 3)
     targets = np.array([0, 1, 1, 0, 0, 1])
     groups = named(people, np.char.add(people, clips), clips)
     found = chance_test(BALANCED, targets, np.eye(2)[targets], groups, clips_are_held_out=True)
-    assert (found.unit, found.p_value) == ("trial", 1 / 8)
+    # Two clips can change places, or not: trials of one clip are no independent draws.
+    assert (found.unit, found.p_value, found.n_permutations) == ("stimulus", 1 / 2, 2)
+    missing = chance_test(
+        BALANCED,
+        targets[:-1],
+        np.eye(2)[targets[:-1]],
+        {name: column[:-1] for name, column in groups.items()},
+        clips_are_held_out=True,
+    )
+    assert missing.p_value is None
+    assert missing.method == "undefined: people did not all see the same clips, or give one two labels"
+
+
+def test_nothing_is_found_where_answers_go_by_the_clip_and_labels_by_nothing():
+    """Everybody answers alike to a clip: with trials as units every second such study would seem to find something."""
+    source, small = np.random.default_rng(0), 0
+    n_people, n_clips, runs = 12, 10, 60
+    people, clips = np.repeat(np.arange(n_people), n_clips), np.tile(np.arange(n_clips), n_people)
+    groups = named(people.astype(str), np.arange(len(people)).astype(str), clips.astype(str))
+    for _ in range(runs):
+        targets = (np.arange(n_clips) % 2)[source.permutation(n_clips)][clips]
+        flipped = source.random(len(targets)) < 0.1
+        targets = np.where(flipped, 1 - targets, targets)
+        answers = np.eye(2)[(source.random(n_clips) < 0.5).astype(int)[clips]]
+        found = chance_test(BALANCED, targets, answers, groups, clips_are_held_out=True, n_permutations=199)
+        small += found.p_value is not None and found.p_value <= 0.05
+    assert small <= 9  # of 60 at 5 %: more in one of 1,000 times
+
+
+def test_the_smallest_p_of_a_cross_validation_is_that_of_right_answers():
+    """Widened distances reach beyond the best score where labellings are few."""
+    people = np.repeat([f"P{index}" for index in range(7)], 2)
+    targets = np.tile([0, 1], 7)
+    groups = named(people, np.arange(14).astype(str), np.full(14, ""))
+    right = chance_test(BALANCED, targets, np.eye(2)[targets], groups, cross_validated=True)
+    wrong = chance_test(BALANCED, targets, np.eye(2)[1 - targets], groups, cross_validated=True)
+    assert right.p_value == right.smallest_p == wrong.smallest_p == 8 / 128
 
 
 @pytest.mark.parametrize("name", METRICS)

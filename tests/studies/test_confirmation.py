@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from emotune.evaluation.metrics import metric_named
 from emotune.search.development import DevelopmentData, fold_of
@@ -132,7 +133,12 @@ def test_the_default_is_kept_when_nothing_beats_it():
     kept = judged([0.6] * 10, [0.6] * 10)
     assert kept.chosen.trial == 0
     assert kept.comparison is None
-    assert kept.over_tuning is None
+    # All that the search's best had gained was luck.
+    assert kept.over_tuning == pytest.approx(kept.search_gain) == pytest.approx(0.2)
+    assert kept.over_tuning_sentence == (
+        "The search's own best, trial 1, gained +0.200 over the default in the search and +0.000 on the folds: +0.200 "
+        "of it was luck of the search."
+    )
     assert kept.sentence.startswith("The default is as good")
 
 
@@ -210,8 +216,9 @@ def test_people_who_are_left_out_one_by_one_are_compared_as_people(prepared):
     gains = [0.1, 0.2, 0.05, 0.15, 0.3, 0.1]
     tuned = results([0.5 + gain for gain in gains] + [0.5 + gain for gain in gains[::-1]], [0.5] * 12)
     found = judge(candidates, tuned, plan, metric=METRIC)
-    assert found.comparison.test == "sign-flip permutation (exact)"
-    assert found.comparison.p_value == pytest.approx(2 / 2**6)
+    assert found.comparison.test == "paired t, variance doubled: cross-validated"
+    expected = stats.ttest_1samp(gains, 0.0).statistic / np.sqrt(2)
+    assert found.comparison.p_value == pytest.approx(2 * stats.t.sf(expected, 5))
     assert found.comparison.n == 6
     assert found.comparison.interval.mean == pytest.approx(np.mean(gains))
 
@@ -236,7 +243,10 @@ def test_the_file_holds_what_a_reviewer_asks_for():
     assert kept["chosen"] == 0
     assert kept["chosen_minus_default"] is None
     assert kept["challenger_minus_default"]["mean_difference"] == pytest.approx(-0.1)
-    assert (kept["search_gain"], kept["over_tuning"]) == (None, None)
+    assert (kept["search_best"], kept["chosen_by_these_folds"]) == (1, True)
+    assert kept["search_gain"] == pytest.approx(0.2)
+    assert kept["confirmed_gain"] == pytest.approx(-0.1)
+    assert kept["over_tuning"] == pytest.approx(0.3)
 
 
 def test_the_folds_hold_out_what_the_protocol_does(prepared_by_stimulus):

@@ -264,6 +264,8 @@ def _report(
             + ("chose by too:" if confirmation.chosen_by else "did not choose by:"),
         )
         print(confirmation.sentence)
+        if confirmation.over_tuning_sentence:
+            print(confirmation.over_tuning_sentence)
     print_table(
         ("hyperparameter", "default", "best"),
         [

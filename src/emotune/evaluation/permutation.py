@@ -6,6 +6,7 @@ share their label, so exchanging the labels of windows would make almost any sco
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -86,10 +87,11 @@ def chance_test(
 ) -> ChanceTest:
     """Permutation test of a score with its predictions fixed.
 
-    Labels of trials are exchanged within each person. Where the protocol holds clips out and each clip has one label,
-    the labels of clips are exchanged instead, alike for all people: everybody saw the same clips, so their trials are
-    no independent draws. What is asked is whether predictions and labels belong together; a model that knows a
-    person's commonest emotion gains nothing by it, since everybody keeps their own labels.
+    Labels of trials are exchanged within each person. Where the protocol holds clips out, clips are exchanged instead,
+    alike for all people, each with its label or, where people label it differently, with everybody's labels of it:
+    everybody saw the same clips, so their trials are no independent
+    draws. What is asked is whether predictions and labels belong together; a model that knows a person's commonest
+    emotion gains nothing by it, since everybody keeps their own labels.
 
     Every distinct labelling is tried where there are at most `n_permutations`, and the test is exact; else as many
     random ones, and p = (1 + b) / (1 + n), as the true labelling is one of those that could have come. With few
@@ -124,53 +126,122 @@ def chance_test(
     if statistic is None:
         return replace(undefined, method="undefined: the score is")
     undefined = replace(undefined, statistic=statistic)
-    unit, strata = "stimulus", np.zeros(len(targets), dtype=np.int64)
-    if not clips_are_held_out or _fault_of_units(groups["stimulus"], targets, strata):
-        unit, strata = "trial", people
-    if fault := _fault_of_units(groups[unit], targets, strata):
-        return replace(undefined, method=f"undefined: {fault}")
-    of_unit, unit_of_row = np.unique(groups[unit], return_index=True, return_inverse=True)[1:]
+    unit, strata = ("stimulus", np.zeros(len(targets), dtype=np.int64)) if clips_are_held_out else ("trial", people)
+    crossed: NDArray[np.int64] | None = None
+    names = groups[unit]
+    if fault := _fault_of_units(names, targets, strata, unit):
+        if unit == "trial" or (names == "").any():
+            return replace(undefined, method=f"undefined: {fault}")
+        # People say different things of a clip: it carries what everybody said of it.
+        crossed, names = _crossed(people, names)
+        if crossed is None or _fault_of_units(names, targets, people, unit):
+            return replace(
+                undefined, method="undefined: people did not all see the same clips, or label one in two ways"
+            )
+    of_unit, unit_of_row = np.unique(names, return_index=True, return_inverse=True)[1:]
     labels, strata = targets[of_unit], strata[of_unit]
-    n_labellings = math.prod(_n_arrangements(labels[strata == stratum]) for stratum in np.unique(strata))
+    if crossed is None:
+        n_labellings = math.prod(_n_arrangements(labels[strata == stratum]) for stratum in np.unique(strata))
+    else:
+        n_labellings = math.factorial(crossed.shape[1])
     words = "trial labels permuted within people" if people_known else "permuted trial labels, people not being known"
-    words = "clip labels permuted among clips" if unit == "stimulus" else words
+    if unit == "stimulus":
+        words = (
+            "clip labels permuted among clips" if crossed is None else "clips permuted with everybody's labels of them"
+        )
     if n_labellings == 1:
         whose = "clips" if unit == "stimulus" else "trials of any person" if people_known else "trials"
         return replace(undefined, unit=unit, method=f"undefined: the {whose} have one class, so no labels can change")
     pairs, cell_of = np.unique(np.stack([people, unit_of_row], axis=1), axis=0, return_inverse=True)
-    scorer = _scorer(metric, probabilities, _Cells(pairs[:, 1], pairs[:, 0], cell_of.reshape(-1)))
+    cells = _Cells(pairs[:, 1], pairs[:, 0], cell_of.reshape(-1))
+    scorer = _scorer(metric, probabilities, cells)
     if not scorer.is_fast:
         n_permutations = min(n_permutations, N_SLOW_PERMUTATIONS)
     exact = n_labellings <= n_permutations
-    blocks = _every_labelling(labels, strata) if exact else _random_labellings(labels, strata, n_permutations, seed)
-    with one_thread():
-        scores = np.concatenate([scorer(block) for block in blocks])
-        # By the same sums as the others, so that the true labelling ties with itself.
-        own = scorer(labels[None, :])[0]
-    known = scores[np.isfinite(scores)]
-    mean = float(known.mean()) if len(known) else math.nan
-    is_true = np.abs(scores - own) <= _TIE
+
+    def p_of(scorer: _Scorer) -> tuple[float, float, int]:
+        if crossed is not None:
+            blocks = _clips_exchanged(labels, crossed, None if exact else n_permutations, seed)
+        elif exact:
+            blocks = _every_labelling(labels, strata)
+        else:
+            blocks = _random_labellings(labels, strata, n_permutations, seed)
+        with one_thread():
+            scores = np.concatenate([scorer(block) for block in blocks])
+            # By the same sums as the others, so that the true labelling ties with itself.
+            own = scorer(labels[None, :])[0]
+        known = scores[np.isfinite(scores)]
+        mean = float(known.mean()) if len(known) else math.nan
+        is_true = np.abs(scores - own) <= _TIE
+        if cross_validated:
+            scores = mean + math.sqrt(CROSS_VALIDATED_VARIANCE) * (scores - mean)
+        gain = (scores - own) * (1.0 if metric.maximise else -1.0)
+        # A labelling under which nobody has a score counts against the model.
+        as_good = int((is_true | ~(gain < -_TIE)).sum())
+        return as_good / len(scores) if exact else (1 + as_good) / (1 + len(scores)), mean, len(scores)
+
+    p_value, mean, n_tried = p_of(scorer)
+    smallest = 1.0 / n_labellings if exact else 1.0 / (1 + n_tried)
     if cross_validated:
-        scores = mean + math.sqrt(CROSS_VALIDATED_VARIANCE) * (scores - mean)
         words += ", widened: cross-validated"
-    gain = (scores - own) * (1.0 if metric.maximise else -1.0)
-    # A labelling under which nobody has a score counts against the model.
-    as_good = int((is_true | ~(gain < -_TIE)).sum())
+        if scorer.is_fast:
+            # What answers that are all right would have: widened distances reach beyond the best score.
+            smallest = p_of(_scorer(metric, np.eye(probabilities.shape[1])[targets], cells))[0]
     return ChanceTest(
         statistic=statistic,
-        p_value=as_good / len(scores) if exact else (1 + as_good) / (1 + len(scores)),
-        n_permutations=len(scores),
-        smallest_p=1.0 / n_labellings if exact else 1.0 / (1 + len(scores)),
+        p_value=p_value,
+        n_permutations=n_tried,
+        smallest_p=min(smallest, p_value),
         mean=defined(mean),
         unit=unit,
-        method=f"{words} ({f'all {len(scores):,}' if exact else f'{len(scores):,}'})",
+        method=f"{words} ({f'all {n_tried:,}' if exact else f'{n_tried:,}'})",
     )
 
 
-def _fault_of_units(names: NDArray[np.str_], targets: NDArray[np.int64], strata: NDArray[np.int64]) -> str:
+def _crossed(people: NDArray[np.int64], clips: NDArray[np.str_]) -> tuple[NDArray[np.int64] | None, NDArray[np.str_]]:
+    """The units of people's viewings of clips, `(n_people, n_clips)`, and each row's unit as a name.
+
+    None in place of the units where not everybody saw every clip.
+    """
+    clip = np.unique(clips, return_inverse=True)[1]
+    n_people, n_clips = int(people.max()) + 1, int(clip.max()) + 1
+    place = people * n_clips + clip
+    width = len(str(n_people * n_clips))
+    names = np.char.zfill(place.astype(np.str_), width)
+    if len(np.unique(place)) != n_people * n_clips:
+        return None, names
+    return np.arange(n_people * n_clips).reshape(n_people, n_clips), names
+
+
+def _clips_exchanged(
+    labels: NDArray[np.int64], crossed: NDArray[np.int64], n: int | None, seed: int
+) -> Iterator[NDArray[np.int64]]:
+    """Labels where clips have changed places, each with what everybody said of it, `(n, n_units)`, by blocks.
+
+    All orders of the clips where `n` is None.
+    """
+    n_clips = crossed.shape[1]
+    rng = np.random.default_rng(seed)
+    total = math.factorial(n_clips) if n is None else n
+    every = itertools.permutations(range(n_clips)) if n is None else None
+    step = max(1, _BLOCK // len(labels))
+    for begin in range(0, total, step):
+        n_block = min(step, total - begin)
+        if every is None:
+            orders = rng.permuted(np.repeat(np.arange(n_clips)[None, :], n_block, axis=0), axis=1)
+        else:
+            orders = np.array(list(itertools.islice(every, n_block)), dtype=np.int64)
+        block = np.empty((n_block, len(labels)), dtype=np.int64)
+        for units in crossed:
+            block[:, units] = labels[units][orders]
+        yield block
+
+
+def _fault_of_units(names: NDArray[np.str_], targets: NDArray[np.int64], strata: NDArray[np.int64], unit: str) -> str:
     """Why labels cannot be exchanged between these trials or clips; empty where they can."""
     if (names == "").any():
-        return "trials are not known, and windows must not be permuted one by one"
+        known = "clips" if unit == "stimulus" else "trials"
+        return f"{known} are not known, and windows must not be permuted one by one"
     codes = np.unique(names, return_inverse=True)[1]
     for values, fault in (
         (targets, "labels change within a trial, so that no trial can carry one"),

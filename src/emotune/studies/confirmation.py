@@ -117,25 +117,44 @@ class Confirmation:
         return next((candidate for candidate in self.candidates if candidate.trial == 0), None)
 
     @property
+    def search_best(self) -> Candidate | None:
+        """The candidate that the search itself would have taken, by its search score alone; it may be the default."""
+        scored = [candidate for candidate in self.candidates if candidate.search_score is not None]
+        sign = 1.0 if self.maximise else -1.0
+        # Where two are equal the default is no gain.
+        return max(scored, key=lambda one: (sign * (one.search_score or 0.0), one.trial == 0), default=None)
+
+    @property
     def search_gain(self) -> float | None:
-        """How much better the chosen one was than the default in the search; None where one has no score there."""
-        return None if self.default is None else self._gain(self.chosen.search_score, self.default.search_score)
+        """How much better than the default the search's best was in the search; None where one has no score there."""
+        best, default = self.search_best, self.default
+        return None if best is None or default is None else self._gain(best.search_score, default.search_score)
 
     @property
     def confirmed_gain(self) -> float | None:
-        """How much better it is on the folds."""
-        return None if self.default is None else self._gain(self.chosen.mean, self.default.mean)
+        """How much better it is on the folds, which had no say in which one it is."""
+        best, default = self.search_best, self.default
+        return None if best is None or default is None else self._gain(best.mean, default.mean)
 
-    def _gain(self, chosen: float | None, default: float | None) -> float | None:
-        if chosen is None or default is None or self.chosen.trial == 0:
+    def _gain(self, best: float | None, default: float | None) -> float | None:
+        if best is None or default is None:
             return None
-        return chosen - default if self.maximise else default - chosen
+        return best - default if self.maximise else default - best
 
     @property
     def over_tuning(self) -> float | None:
         """How much of the search's gain over the default the folds do not confirm; above 0 it was luck."""
         found, confirmed = self.search_gain, self.confirmed_gain
         return None if found is None or confirmed is None else found - confirmed
+
+    @property
+    def over_tuning_sentence(self) -> str:
+        """The over-tuning in words; empty where the search's best is the default, or was not measured."""
+        best, luck = self.search_best, self.over_tuning
+        if best is None or best.trial == 0 or luck is None:
+            return ""
+        gains = f"{self.search_gain:+.3f} over the default in the search and {self.confirmed_gain:+.3f} on the folds"
+        return f"The search's own best, trial {best.trial}, gained {gains}: {luck:+.3f} of it was luck of the search."
 
     @property
     def sentence(self) -> str:
@@ -181,8 +200,11 @@ class Confirmation:
         - `challenger_minus_default`: the same of the best other candidate, where the default is chosen.
         - `n_comparisons`: what the intervals are widened for; the p-value is that of one comparison.
         - `seconds`: of a training before (`default`) and after (`chosen`).
-        - `search_gain`, `confirmed_gain`, `over_tuning`: how much better the chosen one was in the search, is on the
-          folds, and the first minus the second; above 0 is better whatever the metric's direction.
+        - `search_best`: the trial that the search itself would have taken, which the folds had no say in.
+        - `search_gain`, `confirmed_gain`, `over_tuning`: how much better than the default it was in the search, is on
+          the folds, and the first minus the second; above 0 is better whatever the metric's direction.
+        - `chosen_by_these_folds`: the choice is made on the folds' own scores, and their epochs are kept by the rows
+          scored: the means compare candidates, and flatter all of them.
         - `sentence`: all this in words.
         """
         return {
@@ -209,6 +231,8 @@ class Confirmation:
                 "default": None if self.default is None else self.default.seconds,
                 "chosen": self.chosen.seconds,
             },
+            "chosen_by_these_folds": True,
+            "search_best": None if self.search_best is None else self.search_best.trial,
             "search_gain": self.search_gain,
             "confirmed_gain": self.confirmed_gain,
             "over_tuning": self.over_tuning,
@@ -399,4 +423,5 @@ def _compared(first: Candidate, second: Candidate, plan: FoldPlan, *, level: flo
         for name, score in zip(plan.left_out, own, strict=True):
             people.setdefault(name, []).append(score)
     means = [{name: float(np.mean(own)) for name, own in people.items()} for people in by_person]
-    return paired_comparison(*means, level=level)
+    # Who is scored in one fold trains the models of the others.
+    return paired_comparison(*means, level=level, cross_validated=True)
