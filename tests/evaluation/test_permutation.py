@@ -82,7 +82,7 @@ def test_where_people_feel_differently_about_a_clip_it_carries_what_everybody_sa
         clips_are_held_out=True,
     )
     assert missing.p_value is None
-    assert missing.method == "undefined: people did not all see the same clips, or give one two labels"
+    assert missing.method == "undefined: people did not all see the same clips, or label one in two ways"
 
 
 def test_nothing_is_found_where_answers_go_by_the_clip_and_labels_by_nothing():
