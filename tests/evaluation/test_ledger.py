@@ -131,6 +131,14 @@ def test_what_one_run_opens_counts_once(tmp_path):
     assert str(ledger.summary([fold("a")])) == "opened 3 times: ladder 2, retrain 1"
 
 
+def test_who_tries_one_split_after_another_has_opened_the_data_each_time(tmp_path):
+    ledger = Ledger(tmp_path)
+    for seed in (1, 2, 3):
+        assert ledger.record(split_of(seed), data="x", why="retrain", data_fingerprint="aa") == 1
+    ledger.record(split_of(4), data="y", why="retrain", data_fingerprint="bb")
+    assert ledger.of_data("aa").total == 3
+
+
 def test_trials_and_people_tell_whether_two_parts_share_rows(tmp_path):
     def part(seed, protocol, people, trials):
         rows = (np.arange(start, start + 3) for start in (0, 3, 6))

@@ -471,7 +471,9 @@ def three_lines(evaluation: Mapping[str, Any]) -> list[str]:
 def _times(evaluation: Mapping[str, Any]) -> str:
     """How often the test part, or some of its people, have been looked at, and by what."""
     openings, by = evaluation["openings"], evaluation.get("opened_by", {})
+    others = evaluation.get("openings_of_data", openings) - openings
+    more = f"; other parts of these data {others} times" if others > 0 else ""
     if openings == 1:
-        return "opened for the first time"
+        return f"opened for the first time{more}"
     said = f"opened {openings} times so far"
-    return f"{said}: {', '.join(f'{name} {count}' for name, count in by.items())}" if len(by) > 1 else said
+    return (f"{said}: {', '.join(f'{name} {count}' for name, count in by.items())}" if len(by) > 1 else said) + more

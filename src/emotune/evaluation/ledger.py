@@ -122,7 +122,14 @@ class Ledger:
         """
         lines = self._lines()
         if splits is not None:
-            lines = [line for line in lines if any(_may_be(line, split, data_fingerprint) for split in splits)]
+            parts = [_Part(split.fingerprint, _test_part(split), _tested(split)) for split in splits]
+            lines = [line for line in lines if any(_may_be(_read(line), part, data_fingerprint) for part in parts)]
+        runs = {_run_of(line, number): _opened_by(line) for number, line in enumerate(lines)}
+        return Openings(dict(Counter(runs.values())))
+
+    def of_data(self, data_fingerprint: str) -> Openings:
+        """How often any test part of these data was opened: who tries split after split has looked at them all."""
+        lines = [line for line in self._lines() if (_read(line) or {}).get("data_fingerprint") == data_fingerprint]
         runs = {_run_of(line, number): _opened_by(line) for number, line in enumerate(lines)}
         return Openings(dict(Counter(runs.values())))
 
@@ -203,16 +210,24 @@ def _tested(split: Split) -> dict[str, list[str]]:
     return {column: sorted(names) for column, names in of.items() if 0 < len(names) <= _MOST_NAMES}
 
 
-def _may_be(line: bytes, split: Split, data_fingerprint: str) -> bool:
-    said = _read(line)
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What tells a test part: computed once, however many lines are looked at."""
+
+    split: str
+    test: str
+    tested: Mapping[str, list[str]]
+
+
+def _may_be(said: dict[str, Any] | None, part: _Part, data_fingerprint: str) -> bool:
     if said is None:
         return True
 
     def is_same(name: str, value: str) -> bool:
         return not value or said.get(name) in (value, "", None)
 
-    same_part = is_same("split", split.fingerprint) or (bool(said.get("test")) and said["test"] == _test_part(split))
-    return is_same("data_fingerprint", data_fingerprint) and (same_part or _share(said.get("tested"), _tested(split)))
+    same_part = is_same("split", part.split) or (bool(said.get("test")) and said["test"] == part.test)
+    return is_same("data_fingerprint", data_fingerprint) and (same_part or _share(said.get("tested"), part.tested))
 
 
 def _share(theirs: Any, ours: Mapping[str, Sequence[str]]) -> bool:

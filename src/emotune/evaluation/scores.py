@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emotune.evaluation.crossed import holds_out_clips, interval_over_people_and_clips
 from emotune.evaluation.grouping import natural_order
 from emotune.evaluation.metrics import Metric, measure
 from emotune.evaluation.permutation import N_PERMUTATIONS, chance_test
-from emotune.evaluation.protocols import PROTOCOLS
 from emotune.evaluation.significance import interval_over_people, per_person_scores
 
 __all__ = ["chance_in_words", "score_card", "stratified_baseline", "undefined_in_words"]
@@ -57,13 +57,19 @@ def score_card(
     known = targets if train_targets is None else train_targets
     counts = np.bincount(known, minlength=len(class_names)).astype(np.float64)
     people = per_person_scores(metric, targets, probabilities, groups["subject"])
-    of = PROTOCOLS.get(protocol)
+    by_clips = holds_out_clips(protocol)
+    if by_clips and bool((groups["stimulus"] != "").all()):
+        interval = interval_over_people_and_clips(
+            metric, targets, probabilities, groups, cross_validated=cross_validated
+        )
+    else:
+        interval = interval_over_people(people, cross_validated=cross_validated)
     chance = chance_test(
         metric,
         targets,
         probabilities,
         groups,
-        clips_are_held_out=of is not None and "stimulus" in of.columns,
+        clips_are_held_out=by_clips,
         cross_validated=cross_validated,
         seed=seed,
         n_permutations=n_permutations,
@@ -73,7 +79,7 @@ def score_card(
         "stratified": stratified_baseline(targets, counts / max(counts.sum(), 1.0)),
         "per_person": people,
         "over_people": {
-            **interval_over_people(people, cross_validated=cross_validated).to_dict(),
+            **interval.to_dict(),
             "undefined_people": [name for name, score in people.items() if score is None],
         },
         "chance": chance.to_dict(),

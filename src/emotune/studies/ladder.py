@@ -20,6 +20,7 @@ from emotune.data.normalising import Normalisation, data_identity
 from emotune.data.scaling import Scaler
 from emotune.errors import InputError
 from emotune.evaluation.audit import LEAKS
+from emotune.evaluation.crossed import holds_out_clips, undefined_over_clips
 from emotune.evaluation.grouping import WORDS, group_is_known
 from emotune.evaluation.ledger import Ledger
 from emotune.evaluation.metrics import Metric
@@ -377,7 +378,10 @@ def _difference(rung: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[s
     first, second = rung["card"]["per_person"], reference["card"]["per_person"]
     both = [name for name in first if name in second]
     ours, theirs = ({name: scores[name] for name in both} for scores in (first, second))
-    compared = paired_comparison(ours, theirs, cross_validated=True).to_dict()
+    comparison = paired_comparison(ours, theirs, cross_validated=True)
+    if holds_out_clips(rung["protocol"]) or holds_out_clips(reference["protocol"]):
+        comparison = undefined_over_clips(comparison)
+    compared = comparison.to_dict()
     if not both and rung["score"] is not None and reference["score"] is not None:
         compared["mean_difference"] = rung["score"] - reference["score"]
     return compared

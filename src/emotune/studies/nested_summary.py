@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from emotune.data.normalising import data_identity, labelled
 from emotune.evaluation.audit import LEAKING
+from emotune.evaluation.crossed import holds_out_clips, undefined_over_clips, without_ends
 from emotune.evaluation.metrics import defined
 from emotune.evaluation.protocols import PROTOCOLS
 from emotune.evaluation.scores import score_card
@@ -83,6 +84,8 @@ def summary(
         for name in NETWORKS
     }
     comparison = paired_comparison(people["tuned"], people["default"], cross_validated=True)
+    if holds_out_clips(protocol.name):
+        comparison = undefined_over_clips(comparison)
     normalisation = prepared[0].normalisation
     watermark = _watermark(prepared)
     label = "; ".join(said for said in (watermark, normalisation.label) if said)
@@ -109,7 +112,7 @@ def summary(
         "people": [
             _person(name, people["tuned"][name], people["default"][name], groups["subject"]) for name in people["tuned"]
         ],
-        "over_people": {name: _over_people(cards[name], people[name]) for name in NETWORKS},
+        "over_people": {name: _over_people(cards[name], people[name], protocol.name) for name in NETWORKS},
         "tuned_minus_default": comparison.to_dict(),
         "cards": cards,
         "pooled": {name: _mean_over_seeds([_scores(card) for card in cards[name]]) for name in NETWORKS},
@@ -137,13 +140,14 @@ def summary(
     return {**content, "sentence": nested_sentence(content)}
 
 
-def _over_people(cards: Sequence[Mapping[str, Any]], people: Mapping[str, float | None]) -> dict[str, Any]:
+def _over_people(
+    cards: Sequence[Mapping[str, Any]], people: Mapping[str, float | None], protocol: str
+) -> dict[str, Any]:
     """The interval of one seed's card, or over people's means of several seeds."""
-    return (
-        dict(cards[0]["over_people"])
-        if len(cards) == 1
-        else interval_over_people(people, cross_validated=True).to_dict()
-    )
+    if len(cards) == 1:
+        return dict(cards[0]["over_people"])
+    interval = interval_over_people(people, cross_validated=True)
+    return (without_ends(interval) if holds_out_clips(protocol) else interval).to_dict()
 
 
 def _mean_over_seeds(scores: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:

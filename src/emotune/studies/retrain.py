@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotune.data.normalising import data_identity, labelled
+from emotune.evaluation.crossed import holds_out_clips, undefined_over_clips, without_ends
 from emotune.evaluation.grouping import WORDS
 from emotune.evaluation.ledger import Ledger
 from emotune.evaluation.metrics import Metric
@@ -158,7 +159,7 @@ def evaluate(
         first = trained[0]
         networks[name] = {
             **cards[0],
-            **(_over_seeds(cards) if len(cards) > 1 else {}),
+            **(_over_seeds(cards, split.protocol) if len(cards) > 1 else {}),
             "seeds": [
                 {
                     "score": card[metric.name],
@@ -175,6 +176,8 @@ def evaluate(
             "seconds": float(np.mean([one.seconds for one in trained])),
         }
     comparison = paired_comparison(networks["configured"]["per_person"], networks["default"]["per_person"])
+    if holds_out_clips(split.protocol):
+        comparison = undefined_over_clips(comparison)
     return {
         "schema": EVALUATION_SCHEMA,
         "metric": metric.name,
@@ -194,6 +197,7 @@ def evaluate(
         **networks,
         "configured_minus_default": comparison.to_dict(),
         "openings": openings,
+        "openings_of_data": ledger.of_data(data_identity(dataset)).total,
         "opened_by": dict(ledger.summary([split], data_fingerprint=data_identity(dataset)).by),
         **provenance,
         "fingerprints": {
@@ -205,14 +209,16 @@ def evaluate(
     }
 
 
-def _over_seeds(cards: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _over_seeds(cards: Sequence[Mapping[str, Any]], protocol: str) -> dict[str, Any]:
     """Each person's mean over seeds, and the interval of these; undefined where one seed's score is."""
     people: dict[str, float | None] = {}
     for name in cards[0]["per_person"]:
         scores = [card["per_person"][name] for card in cards]
         people[name] = None if None in scores else float(np.mean(scores))
     undefined = {"undefined_people": [name for name, score in people.items() if score is None]}
-    return {"per_person": people, "over_people": {**interval_over_people(people).to_dict(), **undefined}}
+    interval = interval_over_people(people)
+    interval = without_ends(interval) if holds_out_clips(protocol) else interval
+    return {"per_person": people, "over_people": {**interval.to_dict(), **undefined}}
 
 
 def same_people(theirs: Mapping[str, Any], split: Split) -> bool:

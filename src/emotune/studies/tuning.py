@@ -357,6 +357,8 @@ class Tuning:
         states = Counter(trial.state for trial in trials)
         metadata: dict[str, Any] = {
             "best_score": best.score if best.full_length else None,
+            "score_label": self.prepared.score_label,
+            "watermark": self.prepared.watermark,
             "metric": self.settings.metric.name,
             "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
             "method": self.settings.method,
@@ -375,8 +377,6 @@ class Tuning:
             "target": self.prepared.dataset.provenance.get("target"),
             "features": features_of(self.prepared.dataset),
             "normalisation": self.prepared.normalisation.to_dict(),
-            "score_label": self.prepared.score_label,
-            "watermark": self.prepared.watermark,
             "findings": [finding.to_dict() for finding in self.prepared.findings],
             "split": self.prepared.split.to_dict(),
             "fingerprints": dict(self.identity),
