@@ -141,16 +141,20 @@ class _Climbing:
     """Says how far it is and how long the rest may take, where it takes long enough to wonder."""
 
     def __init__(self) -> None:
-        self._begun = self._said = time.monotonic()
+        # The audit of all folds comes before the first model.
+        self._begun: float | None = None
+        self._said = time.monotonic()
 
     def fitted(self, done: int, total: int) -> None:
         """`done` of `total` models are trained and measured."""
         from emotune.cli.progress import duration
 
         now = time.monotonic()
-        if now - self._said > _SAID_EVERY_S and done < total:
+        if self._begun is None:
+            self._begun = now
+        elif now - self._said > _SAID_EVERY_S and done < total:
             self._said = now
-            left = duration((now - self._begun) / done * (total - done))
+            left = duration((now - self._begun) / (done - 1) * (total - done))
             print(f"training: {done} of {total} models, about {left} left", flush=True)
 
 

@@ -26,6 +26,9 @@ __all__ = [
 # In so few rows a measurement in steps may go with the classes or the people by chance.
 _COINCIDENCE = 20
 
+# Rows of a class that are looked at first, and what share of them may be on the wrong side.
+_LOOKED_AT, _STRAY = 1000, 0.005
+
 # Changes of label along the rows are as many as in a random order if they are within so many standard deviations of
 # it; that they are in blocks must have been so clear that it would have been seen.
 _LIKE_RANDOM, _CLEAR = 3.0, 6.0
@@ -139,14 +142,56 @@ def label_among_features(dataset: Dataset, split: Split) -> Iterator[Finding]:
     if len(dataset) <= _COINCIDENCE or len(np.unique(dataset.targets)) < 2:
         return
     copies = _columns_that_name(dataset, dataset.targets)
+    # One column a class, as one-hot labels have.
+    copies += [
+        name
+        for label in np.unique(dataset.targets)
+        for name in _columns_that_name(dataset, (dataset.targets == label).astype(np.int64))
+        if name not in copies
+    ]
     if copies:
         yield Finding(
             "label-among-features",
             "error",
             f"Expected features of {dataset.name} that were measured. Received: one value a class, and another for "
-            f"each, over all {len(dataset)} rows of {listed(copies, LISTED)}, as a copy of the label has.",
+            f"each, over all {len(dataset)} rows of {listed(list(dict.fromkeys(copies)), LISTED)}, as a copy of the "
+            "label has.",
             "Take these columns out.",
         )
+    telling = [name for name in _columns_that_tell(dataset) if name not in copies]
+    if telling:
+        yield Finding(
+            "feature-tells-class",
+            "warning",
+            f"Expected features of {dataset.name} that tell classes apart in part. Received: "
+            f"{listed(telling, LISTED)}, by a threshold on which alone one class is told from all others, as by a "
+            "rating, an answer or a noisy copy of the label.",
+            "Look what they are, and take out what was not measured from the signals.",
+        )
+
+
+def _columns_that_tell(dataset: Dataset) -> list[str]:
+    """Names of the features by a threshold on which a class is told from all others, but for 0.5 % of the rows."""
+    values, n_features = dataset.inputs.reshape(len(dataset), -1), len(dataset.feature_names)
+    found: list[int] = []
+    for label in np.unique(dataset.targets):
+        own, others = (np.flatnonzero((dataset.targets == label) == is_own) for is_own in (True, False))
+        if min(len(own), len(others)) <= _COINCIDENCE:
+            continue
+        # Few columns, if any, are looked at in all rows.
+        columns = np.arange(values.shape[1])
+        for most in (_LOOKED_AT, len(dataset)):
+            some, rest = (
+                rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(np.int64)] for rows in (own, others)
+            )
+            (low, high), (rest_low, rest_high) = (
+                np.quantile(values[np.ix_(rows, columns)], (_STRAY, 1 - _STRAY), axis=0) for rows in (some, rest)
+            )
+            columns = columns[(low > rest_high) | (high < rest_low)]
+            if not len(columns):
+                break
+        found += columns.tolist()
+    return [dataset.feature_names[place] for place in dict.fromkeys(place % n_features for place in sorted(found))]
 
 
 def person_among_features(dataset: Dataset, split: Split) -> Iterator[Finding]:

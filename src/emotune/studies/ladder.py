@@ -154,6 +154,7 @@ def climb(
         "schema": LADDER_SCHEMA,
         "metric": metric.name,
         "maximise": metric.maximise,
+        "watermark": "; ".join(f"{rung['protocol']} {rung['watermark']}" for rung in climbed if rung["watermark"]),
         "model": learner.name,
         "model_about": learner.about,
         "data": dataset.name,
@@ -225,7 +226,9 @@ def _rungs(
         except InputError as error:
             left_out[name] = str(error)
             continue
-        rung = _Rung(name, repeats, _findings(loaded, [split for folds in repeats for split in folds]))
+        # People left out one by one are the same folds in every repeat, but for what validates: trained on, here.
+        audited = repeats[:1] if PROTOCOLS[name].one_by_one else repeats
+        rung = _Rung(name, repeats, _findings(loaded, [split for folds in audited for split in folds]))
         reason = _unfit(loaded.dataset, learner, rung)
         if reason:
             left_out[name] = reason

@@ -137,6 +137,7 @@ class Tuning:
                 add=self.settings.add,
                 fresh=self.settings.fresh,
                 starts=self.starts,
+                mark=self.prepared.score_label,
                 say=self.say,
             ),
         )

@@ -63,6 +63,7 @@ class StudySettings:
         fresh: whether to put an existing study of the name aside and start anew.
         starts: the first trials, by number: values by name, the space's default for all others. The first one
             is empty: the default configuration.
+        mark: what is to be said beside every score of it, such as that its split leaks; empty where nothing is.
         say: prints one line for the user.
     """
 
@@ -77,6 +78,7 @@ class StudySettings:
     add: int = 0
     fresh: bool = False
     starts: tuple[Mapping[str, Value], ...] = ({},)
+    mark: str = ""
     say: Callable[[str], None] = field(default=print)
 
     def start_value(self, number: int, parameter: Parameter) -> Value:

@@ -133,6 +133,9 @@ class OptunaMethod:
         """Let others see that this process works on the study, also before its first trial."""
         alive = [name for name in self._study.user_attrs.get("processes", []) if self._presence.is_alive(name)]
         self._study.set_user_attr("processes", [*alive, self._presence.name])
+        if self._settings.mark:
+            # For whoever plots the study by Optuna's own means.
+            self._study.set_user_attr("score_label", self._settings.mark)
 
     def _hand_back_orphans(self) -> None:
         """Trials of this machine whose owner is dead wait to be trained again, once."""
