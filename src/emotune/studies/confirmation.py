@@ -154,7 +154,8 @@ class Confirmation:
         if best is None or best.trial == 0 or luck is None:
             return ""
         gains = f"{self.search_gain:+.3f} over the default in the search and {self.confirmed_gain:+.3f} on the folds"
-        return f"The search's own best, trial {best.trial}, gained {gains}: {luck:+.3f} of it was luck of the search."
+        said = f"The search's own best, trial {best.trial}, gained {gains}"
+        return f"{said}: {luck:+.3f} of it was luck of the search." if luck > 0 else f"{said}, which confirm all of it."
 
     @property
     def sentence(self) -> str:
