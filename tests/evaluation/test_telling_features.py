@@ -55,3 +55,13 @@ def test_flat_windows_are_no_person_under_two_names(make_people):
     assert "identical-rows" not in found
     assert found["repeated-rows"].severity == "warning"
     assert "12 rows that repeat 1 of them, as flat windows do" in found["repeated-rows"].message
+
+
+def test_rows_repeated_before_they_were_divided_are_refused(make_dataset):
+    source = np.random.default_rng(0)
+    order = source.permutation(320)
+    inputs = np.repeat(source.normal(size=(40, 6)).astype(np.float32), 8, axis=0)[order]
+    parts = {"train": range(200), "validation": range(200, 260), "test": range(260, 320)}
+    dataset = make_dataset(None, None, (np.repeat(np.arange(40) % 2, 8)[order]).tolist(), inputs=inputs, parts=parts)
+    found = {(one.name, one.severity) for one in audit(dataset, split_dataset(dataset, seed=0))}
+    assert ("identical-rows", "error") in found

@@ -37,6 +37,7 @@ _FEWEST_COLUMNS = 5
 
 # More rows alike than people have names for one person.
 _MOST_COPIES = 5
+_MOST_FLOORS = 3
 
 # Nor where a copy has more fellows than two: it may be one of a cluster, as repeated measurements make them.
 _FEW = 3
@@ -66,6 +67,8 @@ def identical_rows(dataset: Dataset, split: Split) -> Iterator[Finding]:
     # A person under two names has each row twice; a flat stretch, or a floor, has one row many times over.
     counts = Counter(digest for of_part in digests.values() for digest in of_part)
     repeated = {digest for digest, count in counts.items() if count > _MOST_COPIES}
+    if len(repeated) > _MOST_FLOORS:
+        repeated = set()  # so many different ones are rows that were repeated, or a person under many names
     if repeated:
         n_repeated = sum(counts[digest] for digest in repeated)
         yield Finding(
@@ -75,6 +78,11 @@ def identical_rows(dataset: Dataset, split: Split) -> Iterator[Finding]:
             f"{len(repeated)} of them, as flat windows do.",
             "Take these rows out: they say nothing of what is felt, and who has them may be known by them.",
         )
+    # Of different rows: such as were repeated have few values in any column, however they were measured.
+    rows_of = {
+        digest: row for part, rows in split.parts.items() for digest, row in zip(digests[part], rows, strict=True)
+    }
+    in_steps = bool(rows_of) and _in_steps(values[sorted(rows_of.values())])
     for first, second in combinations(split.parts, 2):
         common = (set(digests[first]) & set(digests[second])) - repeated
         if not common:
@@ -82,7 +90,7 @@ def identical_rows(dataset: Dataset, split: Split) -> Iterator[Finding]:
         copies = {part: split.parts[part][[digest in common for digest in digests[part]]] for part in (first, second)}
         # Rows of a few answers are often the same by chance, within a part as well.
         n_twins = len(digests[first]) - len(set(digests[first]))
-        by_chance = n_twins / len(digests[first]) > len(copies[second]) / len(digests[second]) / 2 and _in_steps(values)
+        by_chance = n_twins / len(digests[first]) > len(copies[second]) / len(digests[second]) / 2 and in_steps
         yield Finding(
             "identical-rows",
             "warning" if by_chance else "error",

@@ -226,8 +226,9 @@ def _rungs(
         except InputError as error:
             left_out[name] = str(error)
             continue
-        # People left out one by one are the same folds in every repeat, but for what validates: trained on, here.
-        audited = repeats[:1] if PROTOCOLS[name].one_by_one else repeats
+        # People left out one by one are the same folds in every repeat, but for who validates.
+        same = PROTOCOLS[name].one_by_one and not learner.validates
+        audited = repeats[:1] if same else repeats
         rung = _Rung(name, repeats, _findings(loaded, [split for folds in audited for split in folds]))
         reason = _unfit(loaded.dataset, learner, rung)
         if reason:
