@@ -12,6 +12,7 @@ from emotune.errors import InputError
 from emotune.evaluation.metrics import METRICS
 from emotune.evaluation.significance import (
     MIN_PEOPLE,
+    better_or_worse,
     interval_over_people,
     nadeau_bengio,
     paired_comparison,
@@ -285,3 +286,11 @@ def test_results_are_plain_json(n):
     a, b = rng.normal(size=(2, n))
     for result in (interval_over_people(a), paired_comparison(a, b), nadeau_bengio(a - b, 0.2)):
         assert json.loads(json.dumps(result.to_dict(), allow_nan=False)) == result.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("gain", "word"),
+    [(0.1, "better"), (-0.1, "worse"), (0.0, "no better and no worse"), (1e-17, "no better and no worse")],
+)
+def test_a_difference_that_is_printed_as_zero_is_none(gain, word):
+    assert better_or_worse(gain) == word

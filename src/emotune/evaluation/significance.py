@@ -24,6 +24,7 @@ __all__ = [
     "MIN_PEOPLE",
     "Interval",
     "PairedComparison",
+    "better_or_worse",
     "interval_over_people",
     "nadeau_bengio",
     "paired_comparison",
@@ -99,6 +100,13 @@ class PairedComparison:
     def to_dict(self) -> dict[str, Any]:
         """The comparison as plain JSON values."""
         return asdict(self)
+
+
+def better_or_worse(gain: float) -> str:
+    """What a difference is called, above 0 being better; one that three decimals do not show is none."""
+    if abs(gain) < 0.0005:
+        return "no better and no worse"
+    return "better" if gain > 0 else "worse"
 
 
 def per_person_scores(

@@ -15,7 +15,7 @@ from emotune.evaluation.crossed import holds_out_clips, undefined_over_clips, wi
 from emotune.evaluation.metrics import defined
 from emotune.evaluation.protocols import PROTOCOLS
 from emotune.evaluation.scores import score_card
-from emotune.evaluation.significance import interval_over_people, paired_comparison, per_person_scores
+from emotune.evaluation.significance import better_or_worse, interval_over_people, paired_comparison, per_person_scores
 from emotune.files import fingerprint
 from emotune.studies.nested import NestedEvaluation
 from emotune.studies.nested_folds import NETWORKS, FoldResult, mean_or_none
@@ -216,10 +216,10 @@ def nested_sentence(evaluation: Mapping[str, Any]) -> str:
         return "No person has a score of both networks, so the two cannot be compared."
     sign = 1.0 if evaluation["maximise"] else -1.0
     gain = sign * difference
-    worse_or_better = "better" if gain > 0 else "worse" if gain < 0 else "no better and no worse"
-    who = "1 person" if n == 1 else f"{n} people"
+    who = "1 person" if n == 1 else f"the average of {n} people"
     said = (
-        f"Tuned anew in each of {n_folds} folds, the network is {worse_or_better} than the default one on {who} "
+        f"Tuned anew in each of {n_folds} folds, the network is {better_or_worse(gain)} than the default one on "
+        f"{who} "
         f"({difference:+.3f} {labelled(evaluation['metric'], str(evaluation['score_label']))} per person"
     )
     n_unscored = len(evaluation["people"]) - n

@@ -18,7 +18,7 @@ from emotune.evaluation.ledger import Ledger
 from emotune.evaluation.metrics import Metric
 from emotune.evaluation.protocols import protocol_of
 from emotune.evaluation.scores import score_card
-from emotune.evaluation.significance import interval_over_people, paired_comparison
+from emotune.evaluation.significance import better_or_worse, interval_over_people, paired_comparison
 from emotune.evaluation.splits import Split
 from emotune.files import fingerprint
 from emotune.models.answering import answers
@@ -323,7 +323,7 @@ def sentence(evaluation: Mapping[str, Any]) -> str:
     sign = 1.0 if evaluation["maximise"] else -1.0
     if difference is None:
         return "Too little is known per person to compare the two."
-    worse_or_better = "better" if sign * difference > 0 else "worse" if difference else "no better and no worse"
+    worse_or_better = better_or_worse(sign * difference)
     who = measured_on(evaluation)
     said = f"On {who}{',' if ',' in who else ''} the configured network is {worse_or_better} than the default one"
     said += f" ({difference:+.3f} {score_name(evaluation, evaluation['metric'])} per person"
