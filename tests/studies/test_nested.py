@@ -474,7 +474,7 @@ def said_of(difference=0.1, low=0.02, high=0.18, n_default=0, maximise=True, n=8
     [
         (
             said_of(),
-            "better than the default one on the average of 8 people (+0.100 balanced_accuracy (transductive) per person",
+            "better than the default one on the average of 8 people (+0.100 balanced_accuracy (transductive)",
         ),
         (said_of(), "95% interval +0.020 to +0.180, p = 0.040): tuning made it better."),
         (said_of(-0.1, -0.18, -0.02), ": tuning made it worse."),

@@ -6,19 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from emotune.cli.fold_progress import counted, score_text
+from emotune.cli.fold_progress import counted
+from emotune.report.scores import COLUMNS, baseline_rows, interval_text, score_text
 
 __all__ = ["print_evaluation"]
-
-# What of a network's scores over all folds is shown, under which heading.
-_COLUMNS = {
-    "balanced_accuracy": "balanced accuracy",
-    "accuracy": "accuracy",
-    "macro_f1": "macro F1",
-    "cohen_kappa": "kappa",
-    "roc_auc": "ROC-AUC",
-    "calibration_error": "calibration error",
-}
 
 # So many values of a hyperparameter stand in the list of the choices.
 _SHOWN_VALUES = 3
@@ -51,11 +42,11 @@ def print_evaluation(content: Mapping[str, Any], path: Path) -> None:
         print("\nPeople are not known: there is no score per person, and no interval.")
     label = labelled("Scores", content["score_label"])
     title = f"\n{label} of {content['n_windows']} windows: {content['about']}"
-    print_table(("network", *_COLUMNS.values()), _rows(content), title=title)
+    print_table(("network", *COLUMNS.values()), _rows(content), title=title)
     for network in ("default", "tuned"):
         card = content["cards"][network][0]
         of = f" (seed 1 of {content['n_seeds']})" if content["n_seeds"] > 1 else ""
-        interval = _over_people(content["over_people"][network])
+        interval = interval_text(content["over_people"][network])
         print(f"{network}: {name} over people {interval}; {chance_in_words(card)}{of}")
         if left_out := undefined_in_words(card, content["metric"]):
             print(f"  {left_out}")
@@ -72,13 +63,8 @@ def print_evaluation(content: Mapping[str, Any], path: Path) -> None:
 def _rows(content: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Both networks, and what answers without looking come to."""
     pooled = content["pooled"]
-    rows = [(network, *(score_text(pooled[network][key]) for key in _COLUMNS)) for network in ("default", "tuned")]
-    card = content["cards"]["default"][0]
-    for name, baseline in (("majority class", "majority"), ("stratified guess", "stratified")):
-        if baseline in card:
-            of = card[baseline]
-            rows.append((name, *(score_text(of[key]) if key in of else "-" for key in _COLUMNS)))
-    return rows
+    rows = [(network, *(score_text(pooled[network][key]) for key in COLUMNS)) for network in ("default", "tuned")]
+    return [*rows, *baseline_rows(content["cards"]["default"][0])]
 
 
 def _folds(content: Mapping[str, Any]) -> str:
@@ -113,11 +99,3 @@ def _choices(chosen: Mapping[str, Any], n_folds: int) -> str:
 
 def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def _over_people(interval: Mapping[str, Any]) -> str:
-    if interval["mean"] is None:
-        return "undefined"
-    if interval["low"] is None:
-        return f"{interval['mean']:.3f} (interval {interval['method']})"
-    return f"{interval['mean']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]"

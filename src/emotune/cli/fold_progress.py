@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from emotune.findings import listed
+from emotune.report.scores import score_text
 
 if TYPE_CHECKING:
     from emotune.evaluation.splits import Split
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from emotune.studies.nested_plan import Plan
     from emotune.studies.tuning import Tuning
 
-__all__ = ["FoldProgress", "counted", "score_text", "short_list"]
+__all__ = ["FoldProgress", "counted", "short_list"]
 
 # So many names stand in a fold's line.
 _SHOWN_NAMES = 4
@@ -31,13 +32,6 @@ def short_list(names: Sequence[str]) -> str:
 def counted(count: int, what: str) -> str:
     """A number with its noun."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
-
-
-def score_text(value: float | None, *, signed: bool = False) -> str:
-    """A score, or that it is undefined."""
-    if value is None:
-        return "undefined"
-    return f"{value:+.3f}" if signed else f"{value:.3f}"
 
 
 class FoldProgress:

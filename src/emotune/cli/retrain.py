@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from emotune.cli.command import add_output_arguments, run_script
 from emotune.cli.run_settings import add_data_arguments, add_split_arguments, configured, positive
 from emotune.errors import InputError
+from emotune.report.scores import COLUMNS, baseline_rows, interval_text, score_text
 
 if TYPE_CHECKING:
     from emotune.cli.configuration import Configuration
@@ -21,15 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["main", "three_lines"]
 
-# What of a network's card is shown, under which heading.
-_COLUMNS = {
-    "balanced_accuracy": "balanced accuracy",
-    "accuracy": "accuracy",
-    "macro_f1": "macro F1",
-    "cohen_kappa": "kappa",
-    "roc_auc": "ROC-AUC",
-    "calibration_error": "calibration error",
-}
 _SHOWN_CLASSES = 5  # more are shown with --verbose
 
 _EXAMPLES = """\
@@ -374,7 +366,7 @@ def _report(evaluation: Mapping[str, Any], models: Path, *, predicts: bool, verb
     if evaluation["chosen_with"]:
         print(f"Seen by the search that chose the configuration: {names_in_short(evaluation['chosen_with'])}.")
     print_table(
-        ("network", *_COLUMNS.values()),
+        ("network", *COLUMNS.values()),
         _rows(evaluation),
         title=score_name(evaluation, "Scores") if evaluation["score_label"] else "",
     )
@@ -395,10 +387,8 @@ def _report(evaluation: Mapping[str, Any], models: Path, *, predicts: bool, verb
 def _rows(evaluation: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Both networks, and what answers without looking come to."""
     configured = evaluation["configured"]
-    rows = [(name, *(_score(evaluation[name][key]) for key in _COLUMNS)) for name in ("default", "configured")]
-    for name, baseline in (("majority class", configured["majority"]), ("stratified guess", configured["stratified"])):
-        rows.append((name, *(_score(baseline[key]) if key in baseline else "-" for key in _COLUMNS)))
-    return rows
+    rows = [(name, *(score_text(evaluation[name][key]) for key in COLUMNS)) for name in ("default", "configured")]
+    return [*rows, *baseline_rows(configured)]
 
 
 def _people_and_chance(evaluation: Mapping[str, Any]) -> list[str]:
@@ -410,7 +400,7 @@ def _people_and_chance(evaluation: Mapping[str, Any]) -> list[str]:
     for network in ("default", "configured"):
         card = evaluation[network]
         of = f"{name} over people" if card["per_person"] else f"{name} over all windows"
-        score = _over_people(card["over_people"]) if card["per_person"] else _score(card[evaluation["metric"]])
+        score = interval_text(card["over_people"]) if card["per_person"] else score_text(card[evaluation["metric"]])
         seeds = [seed["over_people"] if card["per_person"] else seed["score"] for seed in card.get("seeds", ())]
         known = [seed for seed in seeds if seed is not None]
         if len(seeds) > 1 and known:
@@ -432,24 +422,12 @@ def _print_confusion(evaluation: Mapping[str, Any]) -> None:
     print_table(
         ("true class", *answers, "recall"),
         [
-            (name, *row, _score(configured["recall"][name]))
+            (name, *row, score_text(configured["recall"][name]))
             for name, row in zip(configured["class_names"], configured["confusion"], strict=True)
         ],
         title=score_name(evaluation, "What the configured network answers, in windows"),
         numeric=answers,
     )
-
-
-def _score(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.3f}"
-
-
-def _over_people(interval: Mapping[str, Any]) -> str:
-    if interval["mean"] is None:
-        return "undefined"
-    if interval["low"] is None:
-        return f"{interval['mean']:.3f} (interval {interval['method']})"
-    return f"{interval['mean']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]"
 
 
 def three_lines(evaluation: Mapping[str, Any]) -> list[str]:
