@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emotune.cli.command import add_output_arguments
-from emotune.cli.run_settings import add_data_arguments, add_split_arguments, configured, project_folder
+from emotune.cli.run_settings import add_data_arguments, add_split_arguments, configured, project_folder, whole_from
 from emotune.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     split = parser.add_argument_group("split")
     add_split_arguments(split)
     split.add_argument(
-        "--folds", type=_folds, metavar="K", help="audit each of K outer folds in place of the single split"
+        "--folds", type=whole_from(2), metavar="K", help="audit each of K outer folds in place of the single split"
     )
     add_output_arguments(parser)
 
@@ -85,16 +85,6 @@ def run(arguments: Namespace) -> int:
     for watermark in dict.fromkeys(audit.watermark for audit in audits if audit.watermark):
         print(f"Every score of {_these(len(splits))} would say: {watermark}")
     return _conclude([finding for finding, _ in told], audits)
-
-
-def _folds(text: str) -> int:
-    number = int(text)
-    if number < 2:
-        raise ValueError
-    return number
-
-
-_folds.__name__ = "whole number from 2"  # argparse puts it into "invalid ... value"
 
 
 def _splits(arguments: Namespace, dataset: Dataset, protocol: str, seed: int) -> list[Split]:

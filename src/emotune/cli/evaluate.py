@@ -115,7 +115,7 @@ def run(arguments: Namespace) -> int:
     from emotune.studies.nested import NestedEvaluation
     from emotune.studies.nested_plan import NestedSettings
     from emotune.studies.nested_summary import summary
-    from emotune.studies.tuning import provenance
+    from emotune.studies.provenance import provenance
 
     prepare_backend()
     models = arguments.root / configuration.models_dir

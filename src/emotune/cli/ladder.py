@@ -75,7 +75,7 @@ def run(arguments: Namespace) -> int:
     from emotune.files import write_json
     from emotune.report.figures import save_ladder
     from emotune.studies.ladder import RUNGS, climb
-    from emotune.studies.tuning import provenance
+    from emotune.studies.provenance import provenance
 
     arguments.root = project_folder()
     configuration = configured(arguments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ __all__ = [
     "configured",
     "positive",
     "project_folder",
+    "whole_from",
 ]
 
 
@@ -99,15 +101,20 @@ def add_search_arguments(group: Any) -> None:
     )
 
 
-def positive(text: str) -> int:
-    """A whole number from 1, for argparse."""
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+def whole_from(least: int) -> Callable[[str], int]:
+    """What argparse takes for a whole number from `least`."""
+
+    def whole(text: str) -> int:
+        number = int(text)
+        if number < least:
+            raise ValueError
+        return number
+
+    whole.__name__ = f"whole number from {least}"  # argparse puts it into "invalid ... value"
+    return whole
 
 
-positive.__name__ = "whole number from 1"  # argparse puts it into "invalid ... value"
+positive = whole_from(1)
 
 
 def configured(arguments: Namespace) -> Configuration:

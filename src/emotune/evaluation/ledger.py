@@ -124,19 +124,23 @@ class Ledger:
         if splits is not None:
             parts = [_Part(split.fingerprint, _test_part(split), _tested(split)) for split in splits]
             lines = [line for line in lines if any(_may_be(_read(line), part, data_fingerprint) for part in parts)]
-        runs = {_run_of(line, number): _opened_by(line) for number, line in enumerate(lines)}
-        return Openings(dict(Counter(runs.values())))
+        return _counted(lines)
 
     def of_data(self, data_fingerprint: str) -> Openings:
         """How often any test part of these data was opened: who tries split after split has looked at them all."""
         lines = [line for line in self._lines() if (_read(line) or {}).get("data_fingerprint") == data_fingerprint]
-        runs = {_run_of(line, number): _opened_by(line) for number, line in enumerate(lines)}
-        return Openings(dict(Counter(runs.values())))
+        return _counted(lines)
 
     def _lines(self) -> list[bytes]:
         path = self.folder / LEDGER
         lines = path.read_bytes().splitlines() if path.exists() else []
         return [line for line in lines if line.strip()]
+
+
+def _counted(lines: Sequence[bytes]) -> Openings:
+    """Openings by what opened them; lines of one run count once."""
+    runs = {_run_of(line, number): _opened_by(line) for number, line in enumerate(lines)}
+    return Openings(dict(Counter(runs.values())))
 
 
 def _append(path: Path, text: bytes) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -78,11 +78,6 @@ def identical_rows(dataset: Dataset, split: Split) -> Iterator[Finding]:
             f"{len(repeated)} of them, as flat windows do.",
             "Take these rows out: they say nothing of what is felt, and who has them may be known by them.",
         )
-    # Of different rows: such as were repeated have few values in any column, however they were measured.
-    rows_of = {
-        digest: row for part, rows in split.parts.items() for digest, row in zip(digests[part], rows, strict=True)
-    }
-    in_steps = bool(rows_of) and _in_steps(values[sorted(rows_of.values())])
     for first, second in combinations(split.parts, 2):
         common = (set(digests[first]) & set(digests[second])) - repeated
         if not common:
@@ -90,7 +85,9 @@ def identical_rows(dataset: Dataset, split: Split) -> Iterator[Finding]:
         copies = {part: split.parts[part][[digest in common for digest in digests[part]]] for part in (first, second)}
         # Rows of a few answers are often the same by chance, within a part as well.
         n_twins = len(digests[first]) - len(set(digests[first]))
-        by_chance = n_twins / len(digests[first]) > len(copies[second]) / len(digests[second]) / 2 and in_steps
+        by_chance = n_twins / len(digests[first]) > len(copies[second]) / len(digests[second]) / 2 and _in_steps(
+            values[_different(split, digests)]
+        )
         yield Finding(
             "identical-rows",
             "warning" if by_chance else "error",
@@ -99,6 +96,12 @@ def identical_rows(dataset: Dataset, split: Split) -> Iterator[Finding]:
             + (f" The columns have few values, and {n_twins} rows repeat within {first} too." if by_chance else ""),
             "If these are one person under two names, give them one name; else remove the copies.",
         )
+
+
+def _different(split: Split, digests: Mapping[str, Sequence[bytes]]) -> list[int]:
+    """A row for each that differs: of rows that were repeated any column has few values, however it was measured."""
+    rows = {digest: int(row) for part, of in split.parts.items() for digest, row in zip(digests[part], of, strict=True)}
+    return sorted(rows.values())
 
 
 def nearly_identical_rows(dataset: Dataset, split: Split) -> Iterator[Finding]:

@@ -36,7 +36,7 @@ from emotune.studies.preparation import Prepared
 from emotune.studies.provenance import features_of, provenance
 from emotune.studies.stored_fits import StoredFits
 
-__all__ = ["TRAINING_VERSION", "Tuning", "TuningSettings", "first_guess_s", "provenance"]
+__all__ = ["TRAINING_VERSION", "Tuning", "TuningSettings", "first_guess_s"]
 
 # Raised when the same configuration would be trained or scored otherwise; old studies are then put aside.
 TRAINING_VERSION = 1
